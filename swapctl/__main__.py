@@ -1,0 +1,5 @@
+"""`python -m swapctl`."""
+
+from swapctl.cli import main
+
+main()

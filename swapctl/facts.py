@@ -1,0 +1,267 @@
+"""The vocabulary: what is known about a machine and about one candidate for swap.
+
+Everything here is an immutable record that imports nothing of swapctl. Records are NamedTuples
+because defining one costs a tenth of a frozen dataclass and the start of the program pays for each.
+Units: sizes and offsets are bytes unless the name ends in `_pages` or `_512`; pages are those of
+`Host.page_size`. Device numbers are text, "8:1", as sysfs and mountinfo print them.
+"""
+
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Unknown(NamedTuple):
+    """A fact that could not be read: `what` it is ("extent map") and the `reason`."""
+
+    what: str
+    reason: str
+
+
+class NotKnown(Exception):
+    """A rule asked for a fact that is Unknown; the rule becomes undecided."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(f"{unknown.what}: {unknown.reason}")
+        self.unknown = unknown
+
+
+def need(fact: T | Unknown) -> T:
+    """The fact itself; raises NotKnown when it could not be read."""
+    if isinstance(fact, Unknown):
+        raise NotKnown(fact)
+    return fact
+
+
+class Host(NamedTuple):
+    """The running kernel. `max_areas` is the number of swap areas it can hold at once."""
+
+    kernel: str
+    machine: str
+    byte_order: str
+    page_size: int
+    swap_supported: bool | Unknown
+    max_areas: int | Unknown
+
+
+class Caller(NamedTuple):
+    """Who asks. Capabilities are the effective ones; swapon(2) wants them in the first namespace."""
+
+    uid: int
+    sys_admin: bool
+    initial_user_namespace: bool
+
+
+class Opening(NamedTuple):
+    """What open(2) answered to the flags that swapon(2) uses; `errno` is None when it opened."""
+
+    errno: str | None
+    source: str
+
+
+class File(NamedTuple):
+    """stat(2), statx(2) and the attribute ioctls of the object that the path leads to.
+
+    `kind` is regular, directory, block, character, fifo, socket. `attributes` are STATX_ATTR_*
+    bits, meaningful only where `attributes_mask` has them; `flags` FS_IOC_GETFLAGS; `xflags`
+    FS_IOC_FSGETXATTR. `acl` lists the named entries of the POSIX ACL ("user:1000:rw-").
+    """
+
+    kind: str
+    device: str
+    inode: int
+    size: int
+    blocks_512: int
+    mode: int
+    uid: int
+    gid: int
+    links: int
+    special: str | None
+    unlinked: bool
+    mount_id: int | Unknown
+    attributes: int | Unknown
+    attributes_mask: int | Unknown
+    flags: int | Unknown
+    xflags: int | Unknown
+    acl: tuple[str, ...] | Unknown
+
+
+class Ancestor(NamedTuple):
+    """One directory on the way to the file, from / downwards."""
+
+    path: str
+    mode: int
+    uid: int
+    gid: int
+
+
+class Span(NamedTuple):
+    """A range of the file."""
+
+    offset: int
+    length: int
+
+
+class Spans(NamedTuple):
+    """All ranges of one kind: how many, how much, and the first few, by offset."""
+
+    count: int
+    bytes: int
+    first: tuple[Span, ...]
+
+
+class ExtentMap(NamedTuple):
+    """The file's blocks, summed up over [0, `covered`): its size in whole pages.
+
+    `runs` are physically contiguous pieces, what the swap layer calls extents. `usable_pages` are
+    the pages that lie whole and aligned inside the runs, the header page among them.
+    `first_physical` is the address of file offset 0 in the filesystem's own address space.
+    """
+
+    covered: int
+    extents: int
+    runs: int
+    usable_pages: int
+    first_physical: int | None
+    holes: Spans
+    unwritten: Spans
+    shared: Spans
+    encoded: Spans
+    inline: Spans
+    delayed: Spans
+    unlocated: Spans
+
+
+class SwapHeader(NamedTuple):
+    """The first page of a swap area (struct swap_header, include/linux/swap.h).
+
+    `signature` is the text found, `signature_page_size` the page size at whose end it stands.
+    Numbers are in the byte order in which the version field reads 1, else in the machine's.
+    """
+
+    signature: str
+    signature_page_size: int
+    byte_order: str
+    version: int
+    last_page: int
+    bad_page_count: int
+    bad_pages: tuple[int, ...]
+    uuid: str
+    label: str
+
+
+class Mount(NamedTuple):
+    """A line of /proc/self/mountinfo (proc_pid_mountinfo(5))."""
+
+    mount_id: int
+    parent_id: int
+    device: str
+    root: str
+    path: str
+    options: tuple[str, ...]
+    fstype: str
+    source: str
+    super_options: tuple[str, ...]
+
+
+class FilesystemState(NamedTuple):
+    """statfs(2). `available` is what an unprivileged writer may still use, in bytes."""
+
+    magic: int
+    block_size: int
+    size: int
+    available: int
+
+
+class BtrfsState(NamedTuple):
+    """What btrfs alone knows of the file: its flags in the tree and where its chunks lie.
+
+    `profiles` and `device_ids` are those of the block groups that hold the file's extents;
+    `inode_flags` are BTRFS_INODE_*; `first_physical` is a byte address on `first_device`.
+    """
+
+    fsid: str
+    sector_size: int
+    devices: int
+    subvolume_read_only: bool | Unknown
+    exclusive_operation: str | Unknown
+    inode_flags: int | Unknown
+    placement: "BtrfsPlacement | Unknown"
+
+
+class BtrfsPlacement(NamedTuple):
+    """The file's extents after translation through the chunk tree.
+
+    `profile_at` and `device_at` are the file offsets where the first unsuitable profile and the
+    first change of device are met, None where there is none.
+    """
+
+    profiles: tuple[str, ...]
+    device_ids: tuple[int, ...]
+    profile_at: int | None
+    device_at: int | None
+    runs: int
+    usable_pages: int
+    first_physical: int | None
+
+
+class Device(NamedTuple):
+    """A block device as sysfs shows it; queue attributes of a partition are its disk's.
+
+    `zoned` is the text of queue/zoned ("none" on ordinary devices). `backing_file` is set for loop
+    devices. `slaves` and `holders` are kernel names.
+    """
+
+    number: str
+    name: str
+    partition: bool
+    size: int
+    read_only: bool
+    logical_block_size: int
+    rotational: bool
+    removable: bool
+    zoned: str
+    discard_max_bytes: int
+    write_zeroes_unmap_max_bytes: int | None
+    backing_file: str | None
+    slaves: tuple[str, ...]
+    holders: tuple[str, ...]
+    mounted_at: tuple[str, ...]
+
+
+class SwapArea(NamedTuple):
+    """A line of /proc/swaps; sizes in bytes. `device` and `inode` are of what the path leads to
+    now; for block devices `device` is the device itself and `inode` None."""
+
+    path: str
+    kind: str
+    size: int
+    used: int
+    priority: int
+    deleted: bool
+    device: str | None
+    inode: int | None
+
+
+class Snapshot(NamedTuple):
+    """All that the rules may look at: one candidate on one machine at one moment.
+
+    `lookup` is the errno of the path's resolution, None when it leads somewhere; `file` is None
+    when it does not. `filesystem_type` names the row of the filesystem table.
+    """
+
+    path: str
+    resolved: str
+    lookup: str | None
+    host: Host
+    caller: Caller | Unknown
+    opening: Opening | Unknown
+    file: File | Unknown | None
+    ancestors: tuple[Ancestor, ...] | Unknown
+    mount: Mount | Unknown | None
+    filesystem: FilesystemState | Unknown | None
+    extents: ExtentMap | Unknown | None
+    header: SwapHeader | Unknown | None
+    btrfs: BtrfsState | Unknown | None
+    device: Device | Unknown | None
+    areas: tuple[SwapArea, ...] | Unknown

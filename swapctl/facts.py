@@ -10,6 +10,9 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+# No kernel since 5.14 holds fewer swap areas at once (MAX_SWAPFILES, include/linux/swap.h).
+LEAST_MAX_AREAS = 23
+
 
 class Unknown(NamedTuple):
     """A fact that could not be read: `what` it is ("extent map") and the `reason`."""
@@ -45,7 +48,7 @@ class Host(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who asks. Capabilities are the effective ones; swapon(2) wants them in the first namespace."""
+    """Who asks; the capability is the effective one, and counts in the first namespace only."""
 
     uid: int
     sys_admin: bool
@@ -62,9 +65,10 @@ class Opening(NamedTuple):
 class File(NamedTuple):
     """stat(2), statx(2) and the attribute ioctls of the object that the path leads to.
 
-    `kind` is regular, directory, block, character, fifo, socket. `attributes` are STATX_ATTR_*
-    bits, meaningful only where `attributes_mask` has them; `flags` FS_IOC_GETFLAGS; `xflags`
-    FS_IOC_FSGETXATTR. `acl` lists the named entries of the POSIX ACL ("user:1000:rw-").
+    `kind` is regular, directory, block, character, fifo, socket. `special` is the device number of
+    a block or character device. Set bits are given by name: `attributes` those of statx(2)
+    ("immutable"), `flags` of FS_IOC_GETFLAGS ("nocow"), `xflags` of FS_IOC_FSGETXATTR
+    ("realtime"). `acl` lists the named entries of the POSIX ACL ("user:1000:rw-").
     """
 
     kind: str
@@ -79,10 +83,9 @@ class File(NamedTuple):
     special: str | None
     unlinked: bool
     mount_id: int | Unknown
-    attributes: int | Unknown
-    attributes_mask: int | Unknown
-    flags: int | Unknown
-    xflags: int | Unknown
+    attributes: tuple[str, ...] | Unknown
+    flags: tuple[str, ...] | Unknown
+    xflags: tuple[str, ...] | Unknown
     acl: tuple[str, ...] | Unknown
 
 
@@ -105,7 +108,7 @@ class Span(NamedTuple):
 class Spans(NamedTuple):
     """All ranges of one kind: how many, how much, and the first few, by offset."""
 
-    count: int
+    pieces: int
     bytes: int
     first: tuple[Span, ...]
 
@@ -176,8 +179,7 @@ class FilesystemState(NamedTuple):
 class BtrfsState(NamedTuple):
     """What btrfs alone knows of the file: its flags in the tree and where its chunks lie.
 
-    `profiles` and `device_ids` are those of the block groups that hold the file's extents;
-    `inode_flags` are BTRFS_INODE_*; `first_physical` is a byte address on `first_device`.
+    `inode_flags` are the names of the set BTRFS_INODE_* bits ("nodatacow").
     """
 
     fsid: str
@@ -185,14 +187,15 @@ class BtrfsState(NamedTuple):
     devices: int
     subvolume_read_only: bool | Unknown
     exclusive_operation: str | Unknown
-    inode_flags: int | Unknown
+    inode_flags: tuple[str, ...] | Unknown
     placement: "BtrfsPlacement | Unknown"
 
 
 class BtrfsPlacement(NamedTuple):
     """The file's extents after translation through the chunk tree.
 
-    `profile_at` and `device_at` are the file offsets where the first unsuitable profile and the
+    `profiles` and `device_ids` are those of the block groups that hold the extents; `profile_at`
+    and `device_at` are the file offsets where the first unsuitable profile and the
     first change of device are met, None where there is none.
     """
 
@@ -255,7 +258,7 @@ class Snapshot(NamedTuple):
     lookup: str | None
     host: Host
     caller: Caller | Unknown
-    opening: Opening | Unknown
+    opening: Opening | Unknown | None
     file: File | Unknown | None
     ancestors: tuple[Ancestor, ...] | Unknown
     mount: Mount | Unknown | None

@@ -1,0 +1,119 @@
+"""The rules, and the report that they make of a snapshot.
+
+A rule lives in the module of its subject; a module is listed here once.
+"""
+
+from typing import NamedTuple
+
+from swapctl.facts import NotKnown, Snapshot, Unknown
+from swapctl.rules import (
+    btrfs,
+    call,
+    device,
+    ext4,
+    extents,
+    file,
+    filesystem,
+    header,
+    layout,
+    opening,
+    security,
+    swapon8,
+    xfs,
+)
+from swapctl.rules.engine import Outcome, Rule, Severity, evaluate
+from swapctl.rules.subject import active_area
+
+_SUBJECTS = (
+    call,
+    opening,
+    file,
+    header,
+    filesystem,
+    extents,
+    layout,
+    btrfs,
+    ext4,
+    xfs,
+    device,
+    security,
+    swapon8,
+)
+RULES: tuple[Rule[Snapshot], ...] = tuple(
+    value for module in _SUBJECTS for value in vars(module).values() if isinstance(value, Rule)
+)
+
+
+class Prediction(NamedTuple):
+    """What swapon(2) would answer. None is "cannot be told"; `usable_bytes` is the size that
+    /proc/swaps would show."""
+
+    accepts: bool | None
+    errno: str | None
+    kernel_log: str | None
+    usable_bytes: int | None
+
+
+class Report(NamedTuple):
+    """The verdict on one candidate. `active` is None when that is not known."""
+
+    snapshot: Snapshot
+    verdict: str
+    active: bool | None
+    swapon: Prediction
+    outcome: Outcome
+
+
+def _active(snapshot: Snapshot) -> bool | None:
+    if snapshot.file is None or isinstance(snapshot.file, Unknown):
+        return None if snapshot.file else False
+    try:
+        return active_area(snapshot) is not None
+    except NotKnown:
+        return None
+
+
+def _usable_bytes(snapshot: Snapshot) -> int | None:
+    try:
+        pages = layout.usable_pages(snapshot)
+    except NotKnown:
+        return None
+    return None if pages is None else pages * snapshot.host.page_size
+
+
+def _predict(snapshot: Snapshot, outcome: Outcome) -> Prediction:
+    """The refusal that the kernel meets first decides; an open question before it hides it."""
+    refusals = [f for f in outcome.findings if f.severity is Severity.REFUSED]
+    open_questions = [u for u in outcome.undecided if u.severity is Severity.REFUSED]
+    if not refusals:
+        if open_questions:
+            return Prediction(None, None, None, None)
+        return Prediction(True, None, None, _usable_bytes(snapshot))
+    first = min(refusals, key=lambda f: (f.stage, f.violation.at))
+    if any(u.stage < first.stage for u in open_questions):
+        return Prediction(False, None, None, None)
+    return Prediction(False, first.violation.errno, first.violation.log, None)
+
+
+def verdict_of(outcome: Outcome) -> str:
+    """refused > unsafe > undecided > usable (warnings) > ready."""
+    severities = {f.severity for f in outcome.findings}
+    if Severity.REFUSED in severities:
+        return "refused"
+    if Severity.UNSAFE in severities:
+        return "unsafe"
+    if outcome.undecided:
+        return "undecided"
+    return "usable" if Severity.WARNING in severities else "ready"
+
+
+def judge(snapshot: Snapshot) -> Report:
+    """Apply every rule to the snapshot. Pure: the same snapshot gives the same report."""
+    outcome = evaluate(RULES, snapshot)
+    return Report(
+        snapshot=snapshot,
+        verdict=verdict_of(outcome),
+        active=_active(snapshot),
+        swapon=_predict(snapshot, outcome),
+        outcome=outcome,
+    )

@@ -59,7 +59,7 @@ class Fix(NamedTuple):
 class Violation(NamedTuple):
     """What a rule yields when its condition holds.
 
-    `title` replaces the rule's own where the case has a name of its own. `errno` and `log` are what
+    `title` and `stage` replace the rule's own where the case differs. `errno` and `log` are what
     the kernel answers and logs; `at` orders violations of one stage (a file offset, mostly).
     """
 
@@ -69,6 +69,7 @@ class Violation(NamedTuple):
     errno: str | None = None
     log: str | None = None
     at: int = 0
+    stage: Stage | None = None
 
 
 class Rule(NamedTuple, Generic[S]):
@@ -160,9 +161,8 @@ def evaluate(rules: Iterable[Rule[S]], subject: S) -> Outcome:
             continue
         for violation in violations:
             title = violation.title or one.title
-            findings.append(
-                Finding(one.id, one.severity, title, one.why, one.stage, violation)
-            )
+            stage = violation.stage or one.stage
+            findings.append(Finding(one.id, one.severity, title, one.why, stage, violation))
         if not violations:
             passed.append(one.id)
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.stage, f.violation.at))

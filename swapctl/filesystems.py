@@ -1,0 +1,137 @@
+"""One row per filesystem: whether and how the kernel swaps to its files, and how to make one.
+
+Mechanism, what swapon(2) does to learn where the blocks are:
+  iomap   iomap_swapfile_activate(), fs/iomap/swapfile.c
+  bmap    generic_swapfile_activate(), mm/page_io.c
+  own     code of the filesystem's own (btrfs, f2fs, NFS, CIFS)
+  none    it cannot; `answer` is how it says so
+Answer: "silent" is EINVAL without a log line, before the header is read (no read_folio);
+"holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open.
+Recipe, how `prepare` makes a file: "write", "nocow" (the flag first, then write), "" (it does not).
+"""
+
+from typing import NamedTuple
+
+
+class Filesystem(NamedTuple):
+    """What is known of a filesystem type, named as in /proc/filesystems.
+
+    `why` is the reason when the mechanism is none; `hazard` why files that the kernel accepts are
+    unsafe all the same; `judged` says that rules predict the kernel's answer from the file.
+    """
+
+    name: str
+    mechanism: str
+    answer: str = ""
+    recipe: str = ""
+    judged: bool = False
+    why: str = ""
+    hazard: str = ""
+
+
+_IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
+_READ_ONLY = "it is read-only by design; swap has to be written"
+_NETWORK = "it gives the swap layer no map of disk blocks and has no swap I/O of its own"
+_PSEUDO = "its files are views of kernel state, not storage"
+_CLUSTER = (
+    "other nodes of the cluster do not know that the blocks are in use, and cluster locks have to "
+    "be taken over the network while memory is short"
+)
+
+ROWS = (
+    Filesystem("ext2", "iomap", recipe="write", judged=True),
+    Filesystem("ext3", "iomap", recipe="write", judged=True),
+    Filesystem("ext4", "iomap", recipe="write", judged=True),
+    Filesystem("xfs", "iomap", recipe="write", judged=True),
+    Filesystem("btrfs", "own", recipe="nocow", judged=True),
+    Filesystem("f2fs", "own"),
+    Filesystem("nfs", "own"),
+    Filesystem("nfs4", "own"),
+    Filesystem(
+        "cifs",
+        "own",
+        hazard="its network requests are not marked as swap traffic, so under memory pressure they "
+        "wait for the memory that the page-out would free",
+    ),
+    Filesystem(
+        "smb3",
+        "own",
+        hazard="its network requests are not marked as swap traffic, so under memory pressure they "
+        "wait for the memory that the page-out would free",
+    ),
+    Filesystem("zonefs", "iomap"),
+    Filesystem("exfat", "bmap"),
+    Filesystem("ntfs", "iomap"),
+    Filesystem("ntfs3", "bmap"),
+    Filesystem("vfat", "bmap"),
+    Filesystem("msdos", "bmap"),
+    Filesystem("jfs", "bmap"),
+    Filesystem("minix", "bmap"),
+    Filesystem("hfs", "bmap"),
+    Filesystem("hfsplus", "bmap"),
+    Filesystem("udf", "bmap"),
+    Filesystem("ufs", "bmap"),
+    Filesystem("gfs2", "bmap", hazard=_CLUSTER),
+    Filesystem("ocfs2", "bmap", hazard=_CLUSTER),
+    Filesystem(
+        "fuseblk",
+        "bmap",
+        hazard="a userspace server owns the blocks: it may move or free them without knowing of "
+        "the swap area, and it can itself be swapped out",
+    ),
+    Filesystem(
+        "ecryptfs",
+        "bmap",
+        hazard="the map comes from the lower filesystem while the stacked one has no block device",
+    ),
+    Filesystem("tmpfs", "none", "silent", why=_IN_MEMORY),
+    Filesystem("devtmpfs", "none", "silent", why=_IN_MEMORY),
+    Filesystem("hugetlbfs", "none", "silent", why=_IN_MEMORY),
+    Filesystem("ramfs", "none", "holes", why=_IN_MEMORY),
+    Filesystem(
+        "overlay",
+        "none",
+        "silent",
+        why="a stacked filesystem cannot promise which layer's blocks a file keeps; the same file "
+        "on the filesystem of the upper layer can work",
+    ),
+    Filesystem("squashfs", "none", "read-only", why=_READ_ONLY),
+    Filesystem("erofs", "none", "read-only", why=_READ_ONLY),
+    Filesystem("iso9660", "none", "read-only", why=_READ_ONLY),
+    Filesystem("cramfs", "none", "read-only", why=_READ_ONLY),
+    Filesystem("romfs", "none", "read-only", why=_READ_ONLY),
+    Filesystem(
+        "fuse",
+        "none",
+        "holes",
+        why="every request goes to a userspace server, which may itself be swapped out",
+    ),
+    Filesystem("virtiofs", "none", "holes", why=_NETWORK),
+    Filesystem("9p", "none", "holes", why=_NETWORK),
+    Filesystem("ceph", "none", "holes", why=_NETWORK),
+    Filesystem("afs", "none", "holes", why=_NETWORK),
+    Filesystem("orangefs", "none", "holes", why=_NETWORK),
+    Filesystem("vboxsf", "none", "holes", why=_NETWORK),
+    Filesystem(
+        "zfs",
+        "none",
+        "holes",
+        why="it copies on write and cannot give a file fixed disk blocks; swap on a zvol is known "
+        "to deadlock as well",
+    ),
+    Filesystem(
+        "bcachefs", "none", "holes", why="it copies on write and gives the swap layer no map"
+    ),
+    Filesystem("nilfs2", "none", "holes", why="it is log-structured: blocks move at every write"),
+    Filesystem("ubifs", "none", "holes", why="it is log-structured on raw flash: blocks move"),
+    Filesystem("jffs2", "none", "holes", why="it is log-structured on raw flash: blocks move"),
+    Filesystem("proc", "none", "silent", why=_PSEUDO),
+    Filesystem("sysfs", "none", "silent", why=_PSEUDO),
+)
+
+BY_NAME = {row.name: row for row in ROWS}
+
+
+def lookup(fstype: str) -> Filesystem | None:
+    """The row of a filesystem type as mountinfo names it ("fuse.sshfs" is fuse); None if new."""
+    return BY_NAME.get(fstype) or BY_NAME.get(fstype.partition(".")[0])

@@ -1,0 +1,110 @@
+"""Look at one candidate and the machine, once, and put everything into a Snapshot.
+
+This package is the only place where an OSError becomes an Unknown.
+"""
+
+import os
+
+from swapctl.errors import errno_name
+from swapctl.facts import Caller, File, Snapshot, Unknown
+from swapctl.filesystems import lookup
+from swapctl.gather import candidate, machine, storage
+from swapctl.gather.reading import attempt
+from swapctl.linux import libc
+
+# What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
+_NOWHERE = {"ENOENT", "ELOOP", "ENAMETOOLONG", "ENOTDIR"}
+
+
+def snapshot(path: str) -> Snapshot:
+    """Everything the rules look at, of the file or block device at `path`.
+
+    Symbolic links are followed, as swapon(2) does. Never raises OSError: what cannot be read is
+    Unknown in the snapshot.
+    """
+    areas = machine.areas()
+    caller = machine.caller()
+    nothing = Snapshot(
+        path=path,
+        resolved=path,
+        lookup=None,
+        host=machine.host(areas),
+        caller=caller,
+        opening=None,
+        file=None,
+        ancestors=(),
+        mount=None,
+        filesystem=None,
+        extents=None,
+        header=None,
+        btrfs=None,
+        device=None,
+        areas=areas,
+    )
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        name = errno_name(number) if number else "ENOENT"
+        if name in _NOWHERE or (not isinstance(caller, Unknown) and caller.uid == 0):
+            return nothing._replace(lookup=name)
+        return nothing._replace(file=Unknown("file", f"{name}: not root"))
+    try:
+        return _look(fd, nothing, caller)
+    finally:
+        os.close(fd)
+
+
+def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
+    path, page_size = nothing.path, nothing.host.page_size
+    status = os.fstat(fd)
+    try:
+        link = os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        link = os.path.realpath(path)
+    reader = attempt("contents", lambda: candidate.open_for_reading(fd, path, status.st_mode))
+    try:
+        file = candidate.file(fd, reader, status, link)
+        mount = storage.mount(file)
+        seen = nothing._replace(
+            resolved=link.removesuffix(candidate.DELETED) if file.unlinked else link,
+            file=file,
+            opening=candidate.opening(fd, path, file.kind, caller),
+            ancestors=attempt("directories", lambda: candidate.ancestors(link)),
+            mount=mount,
+            filesystem=attempt("filesystem", lambda: libc.statfs(fd)),
+            device=storage.device(file, mount),
+        )
+        return _contents(reader, seen, file, page_size)
+    finally:
+        if isinstance(reader, int):
+            os.close(reader)
+
+
+def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int) -> Snapshot:
+    """Add what is read through an open file: header, extents, btrfs' own view."""
+    if file.kind not in ("regular", "block"):
+        return seen
+    if isinstance(reader, Unknown):
+        lacking = seen._replace(header=reader)
+        return lacking if file.kind == "block" else lacking._replace(extents=reader, btrfs=reader)
+    seen = seen._replace(
+        header=attempt("first page", lambda: candidate.swap_header(reader, page_size))
+    )
+    if file.kind == "block":
+        return seen
+    on = None if seen.mount is None or isinstance(seen.mount, Unknown) else seen.mount.fstype
+    row = lookup(on) if on else None
+    if row is not None and row.mechanism == "none":
+        return seen
+    seen = seen._replace(
+        extents=attempt("extent map", lambda: storage.extents(reader, file, page_size))
+    )
+    if on != "btrfs":
+        return seen
+    return seen._replace(
+        btrfs=attempt(
+            "btrfs state",
+            lambda: storage.btrfs_state(reader, seen.resolved, file, page_size),
+        )
+    )

@@ -1,0 +1,47 @@
+"""The running kernel, the caller, and the active areas."""
+
+import os
+import sys
+
+from swapctl.facts import LEAST_MAX_AREAS, Caller, Host, SwapArea, Unknown
+from swapctl.gather.reading import attempt
+from swapctl.linux import config, process, swaps
+
+
+def host(areas: tuple[SwapArea, ...] | Unknown) -> Host:
+    """The running kernel; its limit of areas is looked up only when it may matter."""
+    system = os.uname()
+
+    def limit() -> int:
+        return config.max_swap_areas(config.read(system.release), system.release)
+
+    few = not isinstance(areas, Unknown) and len(areas) < LEAST_MAX_AREAS
+    return Host(
+        kernel=system.release,
+        machine=system.machine,
+        byte_order=sys.byteorder,
+        page_size=os.sysconf("SC_PAGE_SIZE"),
+        swap_supported=os.path.exists("/proc/swaps")
+        if os.path.exists("/proc/self")
+        else Unknown("swap support", "/proc is not mounted"),
+        max_areas=Unknown("limit of areas", "not looked up")
+        if few
+        else attempt("limit of areas", limit),
+    )
+
+
+def caller() -> Caller | Unknown:
+    """Who asks."""
+    return attempt("capabilities", process.caller)
+
+
+def areas() -> tuple[SwapArea, ...] | Unknown:
+    """The active areas; none at all on a kernel without swap."""
+    try:
+        return tuple(swaps.read())
+    except FileNotFoundError:
+        if os.path.exists("/proc/self"):
+            return ()
+        return Unknown("active areas", "/proc is not mounted")
+    except OSError as error:
+        return Unknown("active areas", str(error))

@@ -1,0 +1,97 @@
+"""What the file lies on: its mount, extents, chunks and block device."""
+
+import os
+import stat
+
+from swapctl.facts import (
+    BtrfsPlacement,
+    BtrfsState,
+    Device,
+    ExtentMap,
+    File,
+    Mount,
+    Unknown,
+)
+from swapctl.gather.reading import attempt, device_number
+from swapctl.linux import block, btrfs, btrfs_map, extent_map, fiemap, mounts, names
+
+_SUBVOLUME_TOP = 256  # BTRFS_FIRST_FREE_OBJECTID
+
+
+def mount(file: File) -> Mount | Unknown:
+    """The mount that the file was reached through."""
+    number = file.mount_id
+    if isinstance(number, Unknown):
+        return number
+
+    def read() -> Mount:
+        found = mounts.by_id(mounts.read(), number)
+        if found is None:
+            raise OSError(None, f"no mount has the id {number}")
+        return found
+
+    return attempt("mount", read)
+
+
+def extents(reader: int, file: File, page_size: int) -> ExtentMap:
+    """The extent map; reading it writes dirty data of the file back first."""
+    return extent_map.summarise(fiemap.extents(reader, file.size), file.size, page_size)
+
+
+def _subvolume_read_only(resolved: str, file: File) -> bool:
+    """A subvolume's top directory is inode 256; the ioctl wants that one."""
+    directory = resolved
+    while directory not in ("", "/"):
+        directory = os.path.dirname(directory)
+        status = os.stat(directory)
+        if status.st_ino == _SUBVOLUME_TOP and device_number(status.st_dev) == file.device:
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                return bool(btrfs.subvolume_flags(fd) & btrfs.BTRFS_SUBVOL_RDONLY)
+            finally:
+                os.close(fd)
+    raise OSError(None, "the top of the subvolume is not on the path")
+
+
+def btrfs_state(reader: int, resolved: str, file: File, page_size: int) -> BtrfsState:
+    """What btrfs says beyond the extent map."""
+    info = btrfs.fs_info(reader)
+
+    def place() -> BtrfsPlacement:
+        chunks = btrfs.chunks(reader)
+        return btrfs_map.place(fiemap.extents(reader, file.size), chunks, file.size, page_size)
+
+    return BtrfsState(
+        fsid=info.fsid,
+        sector_size=info.sectorsize,
+        devices=info.num_devices,
+        subvolume_read_only=attempt(
+            "subvolume flags", lambda: _subvolume_read_only(resolved, file)
+        ),
+        exclusive_operation=attempt(
+            "exclusive operation", lambda: btrfs.exclusive_operation(info.fsid)
+        ),
+        inode_flags=attempt(
+            "inode item",
+            lambda: names.decode(names.BTRFS_INODE_FLAGS, btrfs.inode_flags(reader, file.inode)),
+        ),
+        placement=attempt("chunk tree", place),
+    )
+
+
+def device(file: File, below: Mount | Unknown) -> Device | Unknown | None:
+    """The device itself, or the one below the file's filesystem; None where there is none."""
+    if file.kind == "block":
+        return attempt("block device", lambda: block.device(file.special or ""))
+    if isinstance(below, Unknown):
+        return below
+    number = below.device
+    if number.startswith("0:"):
+        try:
+            status = os.stat(below.source)
+        except OSError:
+            return None
+        if not stat.S_ISBLK(status.st_mode):
+            return None
+        number = device_number(status.st_rdev)
+    return attempt("block device", lambda: block.device(number))

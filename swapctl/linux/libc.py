@@ -1,0 +1,135 @@
+"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2).
+
+They go through the C library, which knows the numbers of its architecture; glibc and musl both
+have these symbols. The library is loaded on first use because ctypes is slow to import. Calls
+release the interpreter lock, so that a long swapoff(2) does not stop other threads.
+"""
+
+import errno
+import os
+import struct
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swapctl.facts import FilesystemState
+
+if TYPE_CHECKING:
+    import ctypes
+
+SWAP_FLAG_PREFER = 0x8000
+SWAP_FLAG_PRIO_MASK = 0x7FFF
+SWAP_FLAG_DISCARD = 0x10000
+SWAP_FLAG_DISCARD_ONCE = 0x20000
+SWAP_FLAG_DISCARD_PAGES = 0x40000
+
+STATX_BASIC_STATS = 0x7FF
+STATX_MNT_ID = 0x1000
+STATX_DIOALIGN = 0x2000
+
+STATX_ATTR_COMPRESSED = 0x4
+STATX_ATTR_IMMUTABLE = 0x10
+STATX_ATTR_APPEND = 0x20
+STATX_ATTR_NODUMP = 0x40
+STATX_ATTR_ENCRYPTED = 0x800
+STATX_ATTR_AUTOMOUNT = 0x1000
+STATX_ATTR_MOUNT_ROOT = 0x2000
+STATX_ATTR_VERITY = 0x100000
+STATX_ATTR_DAX = 0x200000
+STATX_ATTR_WRITE_ATOMIC = 0x400000
+
+AT_EMPTY_PATH = 0x1000
+
+_STATX_SIZE = 256
+# stx_mask, stx_attributes, stx_attributes_mask, stx_mnt_id, stx_dio_mem_align, stx_dio_offset_align
+_STATX = struct.Struct("=I4xQ40xQ80xQII")
+# Larger than struct statfs of any architecture.
+_STATFS_SIZE = 256
+
+
+class Statx(NamedTuple):
+    """What statx(2) adds to stat(2). A field means something only where `mask` has its bit.
+
+    `attributes` are STATX_ATTR_* and valid where `attributes_mask` has them; the alignments are in
+    bytes, both 0 where the file cannot do direct I/O.
+    """
+
+    mask: int
+    attributes: int
+    attributes_mask: int
+    mount_id: int
+    dio_mem_align: int
+    dio_offset_align: int
+
+
+@cache
+def _libc() -> "ctypes.CDLL":
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: Any, path: bytes | None = None) -> None:
+    import ctypes
+
+    function = getattr(_libc(), name, None)
+    if function is None:
+        number = errno.ENOSYS
+    elif function(*arguments) == 0:
+        return
+    else:
+        number = ctypes.get_errno()
+    # The two-argument form keeps `filename` None instead of showing "None" in the message.
+    where = () if path is None else (os.fsdecode(path),)
+    raise OSError(number, f"{name}: {os.strerror(number)}", *where)
+
+
+def statx(fd: int, mask: int) -> Statx:
+    """statx(2) of an open file (AT_EMPTY_PATH); `mask` is made of STATX_*.
+
+    Raises OSError as the kernel does, with ENOSYS also where the C library lacks statx.
+    """
+    import ctypes
+
+    buffer = ctypes.create_string_buffer(_STATX_SIZE)
+    _call("statx", fd, b"", AT_EMPTY_PATH, ctypes.c_uint(mask), buffer)
+    return Statx(*_STATX.unpack_from(buffer))
+
+
+def statfs(fd: int) -> FilesystemState:
+    """statfs(2) of an open file; the magic number is cut to 32 bits, sizes are bytes.
+
+    Only f_type comes from the C structure, whose other fields move between architectures; the
+    rest is fstatvfs(3)'s, the same numbers in a layout that Python knows.
+    """
+    import ctypes
+
+    buffer = ctypes.create_string_buffer(_STATFS_SIZE)
+    # musl has one fstatfs, always with 64-bit counts; glibc on 32 bits needs the longer name.
+    _call("fstatfs64" if hasattr(_libc(), "fstatfs64") else "fstatfs", fd, buffer)
+    # s390 alone declares f_type as int where the others have long.
+    word = "@I" if os.uname().machine.startswith("s390") else "@L"
+    (magic,) = struct.unpack_from(word, buffer)
+    state = os.fstatvfs(fd)
+    unit = state.f_frsize
+    return FilesystemState(
+        magic & 0xFFFFFFFF, state.f_bsize, state.f_blocks * unit, state.f_bavail * unit
+    )
+
+
+def swapon(path: bytes, flags: int) -> None:
+    """swapon(2); `flags` are SWAP_FLAG_*, a priority in the bits of SWAP_FLAG_PRIO_MASK.
+
+    Raises OSError with the path. The kernel log says more than the errno.
+    """
+    import ctypes
+
+    _call("swapon", path, ctypes.c_int(flags), path=path)
+
+
+def swapoff(path: bytes) -> None:
+    """swapoff(2): returns when all pages are back in memory, which can take minutes.
+
+    Raises OSError with the path: ENOMEM when memory does not hold the pages, EINTR when a signal
+    stopped it half-way, EINVAL when nothing is active there.
+    """
+    _call("swapoff", path, path=path)

@@ -1,0 +1,39 @@
+"""What the calling process may do: capabilities(7), user_namespaces(7)."""
+
+import errno
+import os
+
+from swapctl.facts import Caller
+from swapctl.linux.files import read_text, under
+
+CAP_SYS_ADMIN = 21
+_WHOLE_RANGE = ["0", "0", "4294967295"]
+
+
+def capabilities(status_text: str) -> int:
+    """The effective capability set, bit by bit, from the text of /proc/PID/status.
+
+    Raises OSError(ENODATA) when the text has no such line.
+    """
+    for line in status_text.split("\n"):
+        if line.startswith("CapEff:"):
+            return int(line.removeprefix("CapEff:"), 16)
+    raise OSError(errno.ENODATA, "/proc/self/status has no CapEff")
+
+
+def in_initial_namespace(uid_map: str) -> bool:
+    """Whether /proc/PID/uid_map maps all ids to themselves, as in the first user namespace."""
+    return [line.split() for line in uid_map.strip().split("\n")] == [_WHOLE_RANGE]
+
+
+def caller(root: str = "/") -> Caller:
+    """Who asks. Raises OSError of open(2) and read(2).
+
+    A kernel built without user namespaces has no uid_map: there the first one is the only one.
+    """
+    effective = capabilities(read_text(under(root, "proc/self/status")))
+    try:
+        initial = in_initial_namespace(read_text(under(root, "proc/self/uid_map")))
+    except FileNotFoundError:
+        initial = True
+    return Caller(os.geteuid(), bool(effective >> CAP_SYS_ADMIN & 1), initial)

@@ -1,0 +1,122 @@
+"""Rules about who else can get at the memory that is swapped out."""
+
+import stat
+from collections.abc import Iterator
+
+from swapctl.facts import Ancestor, Snapshot, need
+from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
+from swapctl.rules.subject import STAT, quoted, regular, the_file
+
+
+@rule("file-mode", Severity.UNSAFE, when=regular)
+def file_mode(s: Snapshot) -> Iterator[Violation]:
+    """Others can read or write the file.
+
+    Swap holds the memory of every process, passwords and keys among it. The kernel does not look
+    at the mode; swapon(8) only warns.
+
+    Fix: allow only root to read and write it.
+
+    Source: swapon(8), "insecure permissions"; mkswap(8).
+    """
+    file = the_file(s)
+    group = file.mode & (stat.S_IRGRP | stat.S_IWGRP) if file.gid != 0 else 0
+    if file.mode & (stat.S_IROTH | stat.S_IWOTH) or group:
+        yield Violation(
+            (Evidence("mode", file.mode, f"{file.mode:04o}, wanted 0600", STAT),),
+            Fix("Allow only root:", (f"chmod 0600 {quoted(s.path)}",)),
+        )
+
+
+@rule("file-owner", Severity.UNSAFE, when=regular)
+def file_owner(s: Snapshot) -> Iterator[Violation]:
+    """The file belongs to somebody other than root.
+
+    Its owner can read the swapped memory of every process, and change its mode at will.
+
+    Fix: give it to root.
+
+    Source: swapon(8), "insecure file owner".
+    """
+    uid = the_file(s).uid
+    if uid != 0:
+        yield Violation(
+            (Evidence("owner", uid, f"uid {uid}", STAT),),
+            Fix("Give it to root:", (f"chown root:root {quoted(s.path)}",)),
+        )
+
+
+@rule("file-acl", Severity.UNSAFE, when=regular)
+def file_acl(s: Snapshot) -> Iterator[Violation]:
+    """An access control list lets others in.
+
+    Named entries of the list can read or write the file although its mode looks strict.
+
+    Fix: remove the list.
+
+    Source: acl(5); xattr system.posix_acl_access.
+    """
+    entries = tuple(e for e in need(the_file(s).acl) if not e.endswith(":---"))
+    if entries:
+        yield Violation(
+            tuple(Evidence("ACL entry", e, e, "system.posix_acl_access") for e in entries),
+            Fix("Remove it:", (f"setfacl -b {quoted(s.path)}", f"chmod 0600 {quoted(s.path)}")),
+        )
+
+
+@rule("file-links", Severity.WARNING, when=regular)
+def file_links(s: Snapshot) -> Iterator[Violation]:
+    """The file has other names.
+
+    A hard link elsewhere reaches the same blocks, possibly from a directory with weaker
+    permissions, and keeps the space in use after this name is removed.
+
+    Fix: find and remove the other names.
+
+    Source: link(2).
+    """
+    file = the_file(s)
+    if file.links > 1:
+        mount = need(s.mount)
+        where = quoted(mount.path if mount else "/")
+        yield Violation(
+            (Evidence("links", file.links, str(file.links), STAT),),
+            Fix("Find the other names:", (f"find {where} -xdev -samefile {quoted(s.path)}",)),
+        )
+
+
+def weak_ancestors(ancestors: tuple[Ancestor, ...], owner: int) -> Iterator[Ancestor]:
+    """The directories in which somebody other than root can replace the next component.
+
+    `owner` is the uid of the last component. A sticky directory protects what root owns in it.
+    """
+    owners = [*(a.uid for a in ancestors[1:]), owner]
+    for directory, child in zip(ancestors, owners, strict=True):
+        writable = directory.mode & stat.S_IWOTH or (
+            directory.mode & stat.S_IWGRP and directory.gid != 0
+        )
+        protected = directory.mode & stat.S_ISVTX and child == 0
+        if directory.uid != 0 or (writable and not protected):
+            yield directory
+
+
+@rule("directory-untrusted", Severity.UNSAFE, when=regular)
+def directory_untrusted(s: Snapshot) -> Iterator[Violation]:
+    """Others can replace the file before it is activated.
+
+    In a directory that belongs to somebody else, or that others can write, the file can be renamed
+    away and another one, readable to them, be put in its place before the next activation.
+
+    Fix: keep swapfiles in directories that only root can write.
+
+    Source: rename(2); inode(7), sticky bit.
+    """
+    for directory in weak_ancestors(need(s.ancestors), the_file(s).uid):
+        text = f"{directory.path}: mode {directory.mode:04o}, uid {directory.uid}"
+        yield Violation(
+            (Evidence("directory", directory.path, text, STAT),),
+            Fix(
+                "Move it to a directory of root's own, or tighten this one:",
+                (f"chown root: {quoted(directory.path)}", f"chmod go-w {quoted(directory.path)}"),
+            ),
+        )

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from swapctl.facts import BtrfsPlacement, BtrfsState, Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP, btrfs_log, btrfs_order
-from swapctl.rules.subject import on, quoted, recreate, span_evidence, the_extents, the_file
+from swapctl.rules.subject import on, recreate, span_evidence, the_extents, the_file
+from swapctl.text import quoted
 
 _GETFLAGS = "FS_IOC_GETFLAGS"
 _CHUNKS = "chunk tree"

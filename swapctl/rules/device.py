@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from swapctl.facts import Device, Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
-from swapctl.rules.subject import block, open_errno, quoted
+from swapctl.rules.subject import block, open_errno
+from swapctl.text import quoted
 
 
 def the_device(s: Snapshot) -> Device:

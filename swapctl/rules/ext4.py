@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
-from swapctl.rules.subject import on, quoted, the_file
+from swapctl.rules.subject import on, the_file
+from swapctl.text import quoted
 
 
 @rule("ext4-journalled-data", Severity.WARNING, when=on("ext3", "ext4"))

@@ -8,12 +8,12 @@ from swapctl.rules.subject import (
     fstype,
     judged,
     mapped_by,
-    quoted,
     recreate,
     span_evidence,
     the_extents,
     the_file,
 )
+from swapctl.text import quoted
 
 FIEMAP = "FS_IOC_FIEMAP"
 # A fallocated file is refused by these kernels: (filesystems, first release, first good release).

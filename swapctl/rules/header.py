@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, SwapHeader, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
-from swapctl.rules.subject import block, quoted, recreate, regular, swappable, the_file
+from swapctl.rules.subject import block, recreate, regular, swappable, the_file
+from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 SIGNATURE = "SWAPSPACE2"

@@ -12,11 +12,11 @@ from swapctl.rules.subject import (
     found,
     fstype,
     open_errno,
-    quoted,
     recreate,
     regular,
     the_file,
 )
+from swapctl.text import quoted
 
 _LOOKUP = {
     "ENOENT": "Nothing exists at this path",

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from swapctl.facts import Ancestor, Snapshot, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
-from swapctl.rules.subject import STAT, quoted, regular, the_file
+from swapctl.rules.subject import STAT, regular, the_file
+from swapctl.text import quoted
 
 
 @rule("file-mode", Severity.UNSAFE, when=regular)

@@ -1,11 +1,11 @@
 """What rules ask of a snapshot, and the pieces that their findings are made of."""
 
-import shlex
 from collections.abc import Callable
 
 from swapctl.facts import ExtentMap, File, Snapshot, Spans, SwapArea, Unknown, need
 from swapctl.filesystems import Filesystem, lookup
 from swapctl.rules.engine import Evidence, Fix
+from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 STAT = "stat(2)"
@@ -88,11 +88,6 @@ def active_area(s: Snapshot) -> SwapArea | None:
         elif area.inode == file.inode and area.device == file.device:
             return area
     return None
-
-
-def quoted(path: str) -> str:
-    """The path for a shell; one that starts with a dash is made to look like a path."""
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def size_argument(size: int) -> str:

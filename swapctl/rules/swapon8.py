@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from swapctl.facts import Snapshot, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
 from swapctl.rules.header import SIGNATURE, SUSPEND
-from swapctl.rules.subject import STAT, judged, quoted, regular, swappable, the_extents, the_file
+from swapctl.rules.subject import STAT, judged, regular, swappable, the_extents, the_file
+from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 _SOURCE = "util-linux swapon"

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from itertools import pairwise
 
 from swapctl import __version__
 from swapctl.errors import ExitCode, SwapctlError
@@ -20,7 +21,7 @@ def wants_nagios(arguments: list[str]) -> bool:
 
 
 def _wants(arguments: list[str], name: str) -> bool:
-    pairs = zip(arguments, arguments[1:], strict=False)
+    pairs = pairwise(arguments)
     return f"--format={name}" in arguments or ("--format", name) in pairs
 
 

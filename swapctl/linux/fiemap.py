@@ -2,8 +2,9 @@
 
 import errno
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from swapctl.linux.ioctl import call, iowr
@@ -57,9 +58,13 @@ def extents(fd: int, length: int, *, sync: bool = True, batch: int = 2048) -> It
     EOPNOTSUPP or ENOTTY where the filesystem has no map, EIO when its answers do not advance (a
     map cut short would pass for a hole).
     """
+    return chain.from_iterable(_answers(fd, length, FIEMAP_FLAG_SYNC if sync else 0, batch))
+
+
+def _answers(fd: int, length: int, flags: int, batch: int) -> Iterator[Iterable[Extent]]:
+    """One iterable per call of the ioctl, to be used up before the next: the buffer is one."""
     buffer = bytearray(_HEADER.size + batch * _EXTENT.size)
     view = memoryview(buffer)
-    flags = FIEMAP_FLAG_SYNC if sync else 0
     start = 0
     while start < length:
         _HEADER.pack_into(buffer, 0, start, length - start, flags, 0, batch, 0)
@@ -71,9 +76,9 @@ def extents(fd: int, length: int, *, sync: bool = True, batch: int = 2048) -> It
         last = _make(_EXTENT.unpack_from(buffer, end - _EXTENT.size))
         found = map(_make, _EXTENT.iter_unpack(view[_HEADER.size : end]))
         if last.logical < length:
-            yield from found
+            yield found
         else:
-            yield from (extent for extent in found if extent.logical < length)
+            yield (extent for extent in found if extent.logical < length)
         if last.flags & FIEMAP_EXTENT_LAST:
             return
         if last.logical + last.length <= start:

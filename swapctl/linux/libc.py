@@ -39,6 +39,8 @@ STATX_ATTR_WRITE_ATOMIC = 0x400000
 
 AT_EMPTY_PATH = 0x1000
 
+FALLOC_FL_WRITE_ZEROES = 0x80
+
 _STATX_SIZE = 256
 # stx_mask, stx_attributes, stx_attributes_mask, stx_mnt_id, stx_dio_mem_align, stx_dio_offset_align
 _STATX = struct.Struct("=I4xQ40xQ80xQII")
@@ -133,3 +135,16 @@ def swapoff(path: bytes) -> None:
     stopped it half-way, EINVAL when nothing is active there.
     """
     _call("swapoff", path, path=path)
+
+
+def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
+    """fallocate(2) of [offset, offset + length); `mode` 0 or FALLOC_FL_*.
+
+    Unlike posix_fallocate(3) it never falls back to writing. Raises OSError: EOPNOTSUPP where the
+    filesystem or device cannot, ENOSPC, EDQUOT, EFBIG, EINTR.
+    """
+    import ctypes
+
+    # As with fstatfs, glibc on 32 bits needs the longer name for 64-bit offsets.
+    name = "fallocate64" if hasattr(_libc(), "fallocate64") else "fallocate"
+    _call(name, fd, mode, ctypes.c_int64(offset), ctypes.c_int64(length))

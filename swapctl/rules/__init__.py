@@ -3,9 +3,11 @@
 A rule lives in the module of its subject; a module is listed here once.
 """
 
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from swapctl.facts import NotKnown, Snapshot, Unknown
+from swapctl.place import Leaving, Place
 from swapctl.rules import (
     btrfs,
     call,
@@ -16,7 +18,9 @@ from swapctl.rules import (
     filesystem,
     header,
     layout,
+    leaving,
     opening,
+    prepare,
     security,
     swapon8,
     xfs,
@@ -39,9 +43,16 @@ _SUBJECTS = (
     security,
     swapon8,
 )
-RULES: tuple[Rule[Snapshot], ...] = tuple(
-    value for module in _SUBJECTS for value in vars(module).values() if isinstance(value, Rule)
-)
+
+
+def _collect(*modules: ModuleType) -> tuple[Rule[Any], ...]:
+    return tuple(v for module in modules for v in vars(module).values() if isinstance(v, Rule))
+
+
+RULES: tuple[Rule[Snapshot], ...] = _collect(*_SUBJECTS)
+PLACE_RULES: tuple[Rule[Place], ...] = _collect(prepare)
+LEAVING_RULES: tuple[Rule[Leaving], ...] = _collect(leaving)
+ALL_RULES: tuple[Rule[Any], ...] = (*RULES, *PLACE_RULES, *LEAVING_RULES)
 
 
 class Prediction(NamedTuple):

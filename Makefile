@@ -1,0 +1,92 @@
+# Every target's line of help stands behind its ##.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+PYTEST_ARGS ?=
+
+venv := .venv
+python := $(venv)/bin/python
+stamp := $(venv)/stamp
+pip_install := -m pip install --quiet --disable-pip-version-check
+
+# The first Python that is new enough and can make virtual environments.
+PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
+    "$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+    && echo "$$p" && break; done)
+
+.PHONY: help
+help: ## this list (the default)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) \
+	    | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: venv
+venv: $(stamp) ## the development environment in .venv, with all test dependencies
+
+$(stamp): pyproject.toml | interpreter
+	$(or $(PYTHON),$(error no Python >= 3.11 with its venv module here; name one with PYTHON=)) -m venv $(venv)
+	$(python) $(pip_install) --editable '.[test]'
+	@touch $@
+
+.PHONY: interpreter
+interpreter:
+	@[[ -n "$(PYTHON)" ]] || tests/install-tools --demo
+
+.PHONY: tools
+tools: ## the Debian packages that the tests need (root)
+	@tests/install-tools
+
+.PHONY: demo
+demo: ## a small swapfile made, checked, used, watched and removed (root)
+	@tests/install-tools --demo
+	@$(MAKE) --no-print-directory venv
+	@packaging/demo
+
+.PHONY: test
+test: tools venv ## all tests, those that activate swap included (root)
+	$(python) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: venv ## unit tests and linters: seconds, no root
+	$(python) -m pytest -m 'not kernel and not slow' --ignore=tests/kernel --ignore=tests/vm $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: venv ## linters, types and import directions only
+	$(python) -m pytest tests/test_linters.py tests/test_layers.py $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: tools venv ## start-up times next to their goals (root)
+	$(python) bench/startup.py
+
+lib := $(PREFIX)/lib/swapctl
+sbin := $(PREFIX)/sbin/swapctl
+man8 := $(PREFIX)/share/man/man8/swapctl.8
+bash_completion := $(PREFIX)/share/bash-completion/completions/swapctl
+zsh_completion := $(PREFIX)/share/zsh/site-functions/_swapctl
+fish_completion := $(PREFIX)/share/fish/vendor_completions.d/swapctl.fish
+
+.PHONY: install
+install: interpreter ## swapctl, its manual page and completions below PREFIX (/usr/local)
+	umask 022; $(PYTHON) -m venv --clear $(lib)
+	umask 022; $(lib)/bin/python $(pip_install) .
+	install -d $(dir $(sbin) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
+	ln -sfn ../lib/swapctl/bin/swapctl $(sbin)
+	install -m 644 man/swapctl.8 $(man8)
+	umask 022; _SWAPCTL_COMPLETE=bash_source $(sbin) >$(bash_completion)
+	umask 022; _SWAPCTL_COMPLETE=zsh_source $(sbin) >$(zsh_completion)
+	umask 022; _SWAPCTL_COMPLETE=fish_source $(sbin) >$(fish_completion)
+
+.PHONY: uninstall
+uninstall: ## removes what install put there
+	rm -rf $(lib)
+	rm -f $(sbin) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
+
+.PHONY: clean
+clean: ## removes .venv, caches and build products
+	rm -rf $(venv) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find bench swapctl tests -name __pycache__ -prune -exec rm -rf {} +

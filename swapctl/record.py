@@ -1,0 +1,104 @@
+"""Snapshots as JSON and back, without loss: what `facts` prints, `check --facts` reads."""
+
+import json
+import types
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from swapctl import __version__
+from swapctl.errors import ExitCode, SwapctlError
+from swapctl.facts import Snapshot, Unknown
+
+FORMAT = 1
+_TAG = "unknown"
+R = TypeVar("R")
+
+
+class _Mismatch(Exception):
+    """The JSON does not have the shape of the record."""
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Unknown):
+        return {_TAG: value._asdict()}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _encode(field) for name, field in value._asdict().items()}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def dump(snapshot: Snapshot) -> str:
+    """The snapshot as indented JSON."""
+    return json.dumps(
+        {"facts": FORMAT, "swapctl": __version__, "snapshot": _encode(snapshot)}, indent=2
+    )
+
+
+def _decode_record(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise _Mismatch(f"{where} is not an object")
+    hints = get_type_hints(kind)
+    missing = set(hints) - set(value)
+    unknown = set(value) - set(hints)
+    if missing or unknown:
+        odd = sorted(missing or unknown)[0]
+        raise _Mismatch(f"{where} {'lacks' if missing else 'has an unknown field'} {odd!r}")
+    return kind(**{n: _decode(t, value[n], f"{where}.{n}") for n, t in hints.items()})
+
+
+def _decode_tuple(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, list):
+        raise _Mismatch(f"{where} is not a list")
+    (item, _) = get_args(kind)
+    return tuple(_decode(item, v, f"{where}[{i}]") for i, v in enumerate(value))
+
+
+def _decode_union(kind: Any, value: Any, where: str) -> Any:
+    options = get_args(kind)
+    if value is None and types.NoneType in options:
+        return None
+    if isinstance(value, dict) and set(value) == {_TAG} and Unknown in options:
+        return _decode_record(Unknown, value[_TAG], where)
+    known = [o for o in options if o not in (types.NoneType, Unknown)]
+    if len(known) != 1:
+        raise _Mismatch(f"{where} is ambiguous")
+    return _decode(known[0], value, where)
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _decode_union(kind, value, where)
+    if origin is tuple:
+        return _decode_tuple(kind, value, where)
+    if hasattr(kind, "_fields"):
+        return _decode_record(kind, value, where)
+    if type(value) is not kind:
+        raise _Mismatch(f"{where} is not of type {kind.__name__}")
+    return value
+
+
+def load(text: str, name: str) -> Snapshot:
+    """The snapshot of a recorded JSON text; `name` is its file, for errors (usage, exit 2)."""
+
+    def refuse(why: str) -> SwapctlError:
+        return SwapctlError(
+            f"not recorded facts: {why}",
+            hint="Record them with: swapctl facts PATH > FILE",
+            code=ExitCode.USAGE,
+            path=name,
+        )
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"no JSON ({error})") from None
+    if not isinstance(value, dict) or "snapshot" not in value:
+        raise refuse("no snapshot in it")
+    if value.get("facts") != FORMAT:
+        raise refuse(f"format {value.get('facts')!r}, this version reads {FORMAT}")
+    try:
+        snapshot: Snapshot = _decode(Snapshot, value["snapshot"], "snapshot")
+    except _Mismatch as mismatch:
+        raise refuse(str(mismatch)) from None
+    return snapshot

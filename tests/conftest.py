@@ -1,0 +1,65 @@
+"""What every test may rely on: named probes for what a machine lacks, and hypothesis profiles."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CAP_SYS_ADMIN = 21
+
+settings.register_profile("default", max_examples=200, deadline=None)
+settings.register_profile(
+    "long",
+    max_examples=int(os.environ.get("SWAPCTL_FUZZ_EXAMPLES") or 100_000),
+    deadline=None,
+)
+settings.load_profile("long" if "SWAPCTL_FUZZ_EXAMPLES" in os.environ else "default")
+
+
+def _admin() -> bool:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) >> CAP_SYS_ADMIN & 1)
+    return False
+
+
+def _filesystem(name: str) -> bool:
+    known = Path("/proc/filesystems").read_text().split()
+    return name in known or shutil.which("modprobe") is not None
+
+
+PROBES: dict[str, Callable[[], bool]] = {
+    "CAP_SYS_ADMIN": _admin,
+    "loop devices": lambda: Path("/dev/loop-control").exists(),
+    "the kernel log": lambda: Path("/dev/kmsg").exists(),
+    "zram": lambda: Path("/sys/class/zram-control/hot_add").exists(),
+}
+
+
+def lacks(need: str) -> str | None:
+    """Why `need` is not met: a name in PROBES, `tool NAME` or `filesystem TYPE`."""
+    kind, _, name = need.partition(" ")
+    if kind == "tool":
+        met = shutil.which(name) is not None
+    elif kind == "filesystem":
+        met = _filesystem(name)
+    else:
+        met = PROBES[need]()
+    return None if met else f"this machine lacks {need}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*names): skipped where the machine lacks one of them")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here; SWAPCTL_REQUIRE_KERNEL=1 says that all of it can."""
+    for mark in item.iter_markers("needs"):
+        for reason in filter(None, map(lacks, mark.args)):
+            if os.environ.get("SWAPCTL_REQUIRE_KERNEL") == "1":
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)

@@ -1,0 +1,209 @@
+"""Filesystems on loop images: what to make, making it, mounting it and undoing exactly that."""
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+MIB = 1 << 20
+
+
+class Filesystem(NamedTuple):
+    """One row of the table. `traits` are the words that conditions ask for.
+
+    writable   files can be made in it
+    native     the kernel supports swap in it, as far as the type goes
+    main       the representative of its type: gets the conditions that do not depend on variants
+    prealloc, punch, collapse   the fallocate(2) modes that work
+    subpage    blocks smaller than a page
+    image      made from a directory of prepared files, read-only
+    device     no filesystem at all: block devices are made from images in a scratch directory
+    """
+
+    name: str
+    fstype: str
+    mkfs: str
+    options: str
+    size: int
+    images: int
+    traits: frozenset[str]
+
+    def has(self, words: str) -> bool:
+        """Whether all of the words are traits; a word with a leading ! must not be one."""
+        return all((w.lstrip("!") in self.traits) != w.startswith("!") for w in words.split())
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The probes (tests/conftest.py) that must hold to make and mount it."""
+        tools = [f"tool {self.mkfs.split()[0]}"] if self.mkfs else []
+        if self.fstype == "fuse":
+            tools += ["tool fuse2fs"]
+        types = [f"filesystem {self.fstype}"] if self.fstype else []
+        return (*tools, *types)
+
+
+class Mounted(NamedTuple):
+    """A filesystem in use: where it is mounted, its loop devices, and a directory outside it."""
+
+    filesystem: Filesystem
+    path: Path
+    devices: tuple[str, ...]
+    scratch: Path
+
+
+def _row(
+    name: str,
+    fstype: str,
+    mkfs: str,
+    traits: str,
+    options: str = "",
+    size: int = 96,
+    images: int = 1,
+) -> Filesystem:
+    words = frozenset(traits.split())
+    return Filesystem(name, fstype, mkfs, options, size * MIB, images, words)
+
+
+EXT = "writable native ext punch"
+EXTENTS = f"{EXT} prealloc collapse"
+XFS = "writable native xfs punch prealloc collapse"
+BTRFS = "writable native btrfs punch prealloc"
+
+FILESYSTEMS = (
+    _row("ext4", "ext4", "mkfs.ext4 -q -F -b 4096", f"{EXTENTS} main callers", size=256),
+    _row("ext4-1k", "ext4", "mkfs.ext4 -q -F -b 1024", f"{EXTENTS} subpage"),
+    _row("ext4-2k", "ext4", "mkfs.ext4 -q -F -b 2048", f"{EXTENTS} subpage"),
+    _row("ext4-noextent", "ext4", "mkfs.ext4 -q -F -b 4096 -O ^extent,^64bit", EXT),
+    _row("ext4-journal", "ext4", "mkfs.ext4 -q -F -b 4096", EXTENTS, "data=journal"),
+    _row("ext4-bigalloc", "ext4", "mkfs.ext4 -q -F -b 4096 -O bigalloc -C 65536", EXTENTS),
+    _row("ext4-nojournal", "ext4", "mkfs.ext4 -q -F -b 4096 -O ^has_journal", EXTENTS),
+    _row("ext4-encrypt", "ext4", "mkfs.ext4 -q -F -b 4096 -O encrypt", f"{EXTENTS} encrypt"),
+    _row("ext3", "ext3", "mkfs.ext3 -q -F -b 4096", EXT),
+    _row("ext2-1k", "ext4", "mkfs.ext2 -q -F -b 1024", f"{EXT} subpage"),
+    _row("ext2", "ext2", "mkfs.ext2 -q -F -b 4096", EXT),
+    _row("xfs", "xfs", "mkfs.xfs -q -f", f"{XFS} main reflink", size=320),
+    _row("xfs-1k", "xfs", "mkfs.xfs -q -f -b size=1024", f"{XFS} reflink subpage", size=320),
+    _row("xfs-noreflink", "xfs", "mkfs.xfs -q -f -m reflink=0", XFS, size=320),
+    _row("xfs-16k", "xfs", "mkfs.xfs -q -f -b size=16384", f"{XFS} large", size=320),
+    _row("btrfs", "btrfs", "mkfs.btrfs -q -f -d single -m single", f"{BTRFS} main", size=512),
+    _row("btrfs-nodatacow", "btrfs", "mkfs.btrfs -q -f -d single", BTRFS, "nodatacow", size=256),
+    _row("btrfs-compress", "btrfs", "mkfs.btrfs -q -f -d single", BTRFS, "compress=zstd", size=256),
+    _row("btrfs-dup", "btrfs", "mkfs.btrfs -q -f -d dup", f"{BTRFS} redundant", size=256),
+    _row("btrfs-2dev", "btrfs", "mkfs.btrfs -q -f -d single", f"{BTRFS} pair", size=256, images=2),
+    _row("btrfs-raid0", "btrfs", "mkfs.btrfs -q -f -d raid0", f"{BTRFS} redundant", "", 256, 2),
+    _row("btrfs-raid1", "btrfs", "mkfs.btrfs -q -f -d raid1", f"{BTRFS} redundant", "", 256, 2),
+    _row("tmpfs", "tmpfs", "", "writable punch foreign", "size=64m"),
+    _row("ramfs", "ramfs", "", "writable foreign"),
+    _row("overlay", "overlay", "mkfs.ext4 -q -F -b 4096", "writable punch foreign"),
+    _row("fuse2fs", "fuse", "mkfs.ext4 -q -F -b 4096", "writable foreign"),
+    _row("squashfs", "squashfs", "mksquashfs", "image"),
+    _row("erofs", "erofs", "mkfs.erofs", "image"),
+    _row("device", "", "", "device"),
+)
+
+
+def run(*command: str) -> str:
+    """Run a tool; its own words are in the error when it fails."""
+    environment = os.environ | {"LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise OSError(f"{shlex.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def image(path: Path, size: int, undo: ExitStack) -> Path:
+    """A sparse file that is gone again afterwards."""
+    with path.open("xb") as new:
+        undo.callback(path.unlink)
+        new.truncate(size)
+    return path
+
+
+def attach(path: Path, undo: ExitStack, *options: str) -> str:
+    """A loop device over the image; others take loop devices too, so a lost race is repeated."""
+    for attempt in range(20):
+        try:
+            device = run("losetup", "-f", "--show", *options, str(path)).strip()
+        except OSError as error:
+            if attempt == 19 or "busy" not in str(error).lower():
+                raise
+            time.sleep(0.05)
+            continue
+        undo.callback(run, "losetup", "-d", device)
+        return device
+    raise AssertionError("unreachable")
+
+
+def mount(source: str, path: Path, fstype: str, options: str, undo: ExitStack) -> None:
+    """Mount, and unmount at the end; busy for a moment after a process that used it has died."""
+    path.mkdir(exist_ok=True)
+    run("mount", "-t", fstype, "-o", options or "defaults", source, str(path))
+    undo.callback(_unmount, path)
+
+
+def _unmount(path: Path) -> None:
+    for _ in range(50):
+        with contextlib.suppress(OSError):
+            run("umount", str(path))
+            return
+        time.sleep(0.1)
+    run("umount", str(path))
+
+
+def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -> Mounted:
+    """Make and mount; `staged` is the directory that read-only images are made of."""
+    scratch.mkdir()
+    undo.callback(shutil.rmtree, scratch)
+    point = scratch / "mnt"
+    if filesystem.has("device"):
+        point.mkdir()
+        return Mounted(filesystem, point, (), scratch)
+    if not filesystem.mkfs:
+        mount("none", point, filesystem.fstype, filesystem.options, undo)
+        return Mounted(filesystem, point, (), scratch)
+    if filesystem.has("image"):
+        return _packed(filesystem, scratch, staged, undo)
+    images = [image(scratch / f"image{n}", filesystem.size, undo) for n in range(filesystem.images)]
+    run(*filesystem.mkfs.split(), *map(str, images))
+    if filesystem.fstype == "fuse":
+        point.mkdir()
+        run("fuse2fs", str(images[0]), str(point), "-o", "fakeroot,rw")
+        undo.callback(_unmount, point)
+        return Mounted(filesystem, point, (), scratch)
+    devices = tuple(attach(one, undo) for one in images)
+    if filesystem.fstype == "overlay":
+        return _overlay(filesystem, scratch, devices, undo)
+    options = [filesystem.options, *(f"device={device}" for device in devices[1:])]
+    if filesystem.fstype == "btrfs":
+        undo.callback(run, "btrfs", "device", "scan", "--forget", *devices)
+    mount(devices[0], point, filesystem.fstype, ",".join(filter(None, options)), undo)
+    return Mounted(filesystem, point, devices, scratch)
+
+
+def _packed(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -> Mounted:
+    packed = scratch / "image"
+    first, second = (staged, packed) if filesystem.mkfs == "mksquashfs" else (packed, staged)
+    run(filesystem.mkfs, str(first), str(second))
+    undo.callback(packed.unlink)
+    device = attach(packed, undo)
+    point = scratch / "mnt"
+    mount(device, point, filesystem.fstype, "ro", undo)
+    return Mounted(filesystem, point, (device,), scratch)
+
+
+def _overlay(
+    filesystem: Filesystem, scratch: Path, devices: tuple[str, ...], undo: ExitStack
+) -> Mounted:
+    below = scratch / "below"
+    mount(devices[0], below, "ext4", "", undo)
+    layers = [below / name for name in ("lower", "upper", "work")]
+    for layer in layers:
+        layer.mkdir()
+    options = "lowerdir={},upperdir={},workdir={}".format(*layers)
+    mount("overlay", scratch / "mnt", "overlay", options, undo)
+    return Mounted(filesystem, scratch / "mnt", devices, scratch)

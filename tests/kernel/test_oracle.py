@@ -1,0 +1,101 @@
+"""swapctl says what swapon(2) will answer, and swapon(2) answers."""
+
+import importlib
+from contextlib import ExitStack
+
+import pytest
+
+from tests.kernel.conditions import CONDITIONS, Condition, Place, applies
+from tests.kernel.conftest import Mounts
+from tests.kernel.loopfs import FILESYSTEMS, Filesystem
+from tests.kernel.oracle import Row, compare
+
+SUBJECTS = (
+    "layout",
+    "subpage",
+    "header",
+    "open",
+    "mixed",
+    "reflink",
+    "btrfs",
+    "encrypted",
+    "caller",
+    "device",
+)
+for subject in SUBJECTS:
+    importlib.import_module(f"tests.kernel.conditions_{subject}")
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "the kernel log"),
+]
+
+
+def cases(*prefixes: str) -> pytest.MarkDecorator:
+    """Every condition on every filesystem whose name begins so."""
+    pairs = [
+        pytest.param(
+            filesystem,
+            condition,
+            id=f"{filesystem.name}:{condition.name}",
+            marks=pytest.mark.needs(*filesystem.needs, *condition.needs),
+        )
+        for filesystem in FILESYSTEMS
+        if filesystem.name.startswith(prefixes)
+        for condition in CONDITIONS
+        if applies(condition, filesystem)
+    ]
+    return pytest.mark.parametrize(("filesystem", "condition"), pairs)
+
+
+def examine(filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]) -> None:
+    mounted = mounts.get(filesystem)
+    with ExitStack() as undo:
+        directory = mounted.path
+        if not filesystem.has("image"):
+            directory /= condition.name
+            directory.mkdir()
+        path = condition.make(Place(mounted, directory, undo))
+        row = compare(
+            filesystem.name, condition.name, path, condition.become, condition.undecided_because
+        )
+    rows.append(row)
+    assert row.agrees, f"predicted {row.predicted!r}\nactual    {row.actual!r}\nfor {row.why}"
+
+
+@cases("ext")
+def test_ext(filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]) -> None:
+    examine(filesystem, condition, mounts, rows)
+
+
+@cases("xfs")
+def test_xfs(filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]) -> None:
+    examine(filesystem, condition, mounts, rows)
+
+
+@cases("btrfs")
+def test_btrfs(
+    filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]
+) -> None:
+    examine(filesystem, condition, mounts, rows)
+
+
+@cases("tmpfs", "ramfs", "overlay", "fuse2fs", "squashfs", "erofs")
+def test_unsupported(
+    filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]
+) -> None:
+    examine(filesystem, condition, mounts, rows)
+
+
+@cases("device")
+def test_device(
+    filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]
+) -> None:
+    examine(filesystem, condition, mounts, rows)
+
+
+def test_the_promise(rows: list[Row]) -> None:
+    """The matrix is as large as it is said to be, and there is no disagreement in it."""
+    assert len(rows) >= 200
+    assert len({row.condition for row in rows}) >= 40
+    assert [row for row in rows if not row.agrees] == []

@@ -1,0 +1,174 @@
+"""What may import what, how large files may be, and what the start of the program may load.
+
+The directions are read from the source with `ast`: imports inside functions count as well.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "swapctl"
+
+VOCABULARY = ("facts", "errors")
+PURE = ("rules", "plan", "filesystems", "mapping", "samples", "render")
+EFFECTS = ("linux", "gather", "apply", "monitor", "activate", "cli")
+MAY_IMPORT_LINUX = ("linux", "gather", "apply", "monitor", "activate")
+SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
+
+
+def module_name(path: Path) -> str:
+    """`swapctl/rules/file.py` -> `swapctl.rules.file`, a package's `__init__.py` -> the package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """All modules of the package by name."""
+    return {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(node: ast.AST, importer: str) -> Iterator[str]:
+    """The modules of ours that an import statement names."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"{importer}:{node.lineno}: relative import"
+        base = node.module or ""
+        inner = [f"{base}.{alias.name}" for alias in node.names]
+        names = [name if name in modules() else base for name in inner]
+    else:
+        names = []
+    yield from (name for name in names if name.partition(".")[0] == "swapctl")
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """For every module of ours, the modules of ours that it imports."""
+    graph: dict[str, set[str]] = {}
+    for name, path in modules().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        graph[name] = {found for node in ast.walk(tree) for found in imported(node, name)}
+    return graph
+
+
+def within(name: str, *layers: str) -> bool:
+    """Whether a module is or lies in one of the layers: `within("swapctl.rules.file", "rules")`."""
+    return name.split(".")[1:2] in [[layer] for layer in layers]
+
+
+def forbidden(importers: tuple[str, ...], imports_of: tuple[str, ...]) -> list[str]:
+    """The imports from one group of layers into another."""
+    return [
+        f"{name} imports {target}"
+        for name, targets in imports().items()
+        if within(name, *importers)
+        for target in sorted(targets)
+        if within(target, *imports_of)
+    ]
+
+
+def unlisted(importer: str, allowed: tuple[str, ...]) -> list[str]:
+    """The imports of a layer that lead neither into itself nor into what it may use."""
+    return [
+        f"{name} imports {target}"
+        for name, targets in imports().items()
+        if within(name, importer)
+        for target in sorted(targets)
+        if not within(target, importer, *allowed) and target != "swapctl"
+    ]
+
+
+@pytest.mark.parametrize("layer", VOCABULARY)
+def test_vocabulary_imports_nothing_of_ours(layer: str) -> None:
+    assert imports()[f"swapctl.{layer}"] == set()
+
+
+def test_units_import_errors_only() -> None:
+    assert unlisted("units", ("errors",)) == []
+
+
+def test_linux_imports_the_vocabulary_only() -> None:
+    assert unlisted("linux", VOCABULARY) == []
+
+
+def test_pure_modules_have_no_effects() -> None:
+    assert forbidden(PURE, EFFECTS) == []
+
+
+def test_pure_modules_have_no_effects_through_others() -> None:
+    reached: dict[str, set[str]] = {}
+    for name in modules():
+        if within(name, *PURE):
+            todo, seen = [name], set[str]()
+            while todo:
+                fresh = imports().get(todo.pop(), set()) - seen
+                seen |= fresh
+                todo += fresh
+            reached[name] = {other for other in seen if within(other, *EFFECTS)}
+    assert {name: found for name, found in reached.items() if found} == {}
+
+
+def test_only_the_makers_of_facts_and_changes_import_linux() -> None:
+    found = [
+        f"{name} imports {target}"
+        for name, targets in imports().items()
+        if not within(name, *MAY_IMPORT_LINUX)
+        for target in sorted(targets)
+        if within(target, "linux")
+    ]
+    assert found == []
+
+
+def test_only_main_imports_the_command_line() -> None:
+    found = [
+        name
+        for name, targets in imports().items()
+        if not within(name, "cli", "__main__") and any(within(t, "cli") for t in targets)
+    ]
+    assert found == []
+
+
+def test_no_cycles() -> None:
+    try:
+        TopologicalSorter(imports()).prepare()
+    except CycleError as error:
+        pytest.fail("import cycle: " + " <- ".join(error.args[1]))
+
+
+def test_file_sizes() -> None:
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in modules().values()
+    }
+    assert {name: count for name, count in lines.items() if count > 300} == {}
+    assert median(lines.values()) <= 150
+
+
+LOAD_COMMANDS = """
+import importlib, pkgutil, sys
+import swapctl.cli
+for module in pkgutil.walk_packages(swapctl.cli.__path__, "swapctl.cli."):
+    importlib.import_module(module.name)
+print(*sorted(name for name in sys.argv[1:] if name in sys.modules))
+"""
+
+
+def test_commands_load_without_slow_libraries() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LOAD_COMMANDS, *SLOW_LIBRARIES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == []

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,8 +29,18 @@ def _admin() -> bool:
 
 
 def _filesystem(name: str) -> bool:
-    known = Path("/proc/filesystems").read_text().split()
-    return name in known or shutil.which("modprobe") is not None
+    """Built in or loaded, or a module that mount(2) would load."""
+    if name in Path("/proc/filesystems").read_text().split():
+        return True
+    loader = shutil.which("modprobe")
+    dry_run = ["-n", "-q", f"fs-{name}"]
+    return loader is not None and not subprocess.run([loader, *dry_run], check=False).returncode
+
+
+def _kernel(major: int, minor: int) -> bool:
+    """Whether the running kernel is at least of this version."""
+    running = os.uname().release.split(".")
+    return (int(running[0]), int(running[1].partition("-")[0])) >= (major, minor)
 
 
 PROBES: dict[str, Callable[[], bool]] = {
@@ -37,6 +48,8 @@ PROBES: dict[str, Callable[[], bool]] = {
     "loop devices": lambda: Path("/dev/loop-control").exists(),
     "the kernel log": lambda: Path("/dev/kmsg").exists(),
     "zram": lambda: Path("/sys/class/zram-control/hot_add").exists(),
+    "xfs blocks larger than pages": lambda: _kernel(6, 12),
+    "sectors larger than pages": lambda: _kernel(6, 15),
 }
 
 

@@ -25,13 +25,13 @@ def _wants(arguments: list[str], name: str) -> bool:
     return f"--format={name}" in arguments or ("--format", name) in pairs
 
 
-def emit(text: str) -> None:
-    """Write a report to stdout, with a final newline.
+def emit(text: str) -> bool:
+    """Write a report to stdout, with a final newline; whether anybody can have read it.
 
     A reader that went away (`| head`) is no error; a device that is full is one.
     """
     if sys.stdout is None:
-        return
+        return False
     data = f"{text}\n".encode("utf-8", "surrogateescape")
     try:
         sys.stdout.flush()
@@ -40,10 +40,12 @@ def emit(text: str) -> None:
             view = view[os.write(sys.stdout.fileno(), view) :]
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
     except OSError as error:
         raise SwapctlError(
             f"cannot write to standard output: {os.strerror(error.errno or errno.EIO)}"
         ) from None
+    return True
 
 
 def complain(text: str) -> None:

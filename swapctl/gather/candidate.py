@@ -12,7 +12,7 @@ from swapctl.linux import header, inode, libc, names
 
 T = TypeVar("T")
 
-_KINDS = {
+KINDS = {
     stat.S_IFREG: "regular",
     stat.S_IFDIR: "directory",
     stat.S_IFBLK: "block",
@@ -34,7 +34,7 @@ def open_again(fd: int, path: str, flags: int) -> int:
 def open_for_reading(fd: int, path: str, mode: int) -> int:
     """Open for reading what has contents or attributes: files, directories, block devices."""
     if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK):
-        raise OSError(None, f"not opened: a {_KINDS[stat.S_IFMT(mode)]}")
+        raise OSError(None, f"not opened: a {KINDS[stat.S_IFMT(mode)]}")
     return open_again(fd, path, os.O_RDONLY)
 
 
@@ -63,7 +63,7 @@ def file(fd: int, reader: int | Unknown, status: os.stat_result, link: str) -> F
     def on_reader(what: str, read: Callable[[int], T]) -> T | Unknown:
         return reader if isinstance(reader, Unknown) else attempt(what, lambda: read(reader))
 
-    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    kind = KINDS[stat.S_IFMT(status.st_mode)]
     extra = attempt("statx(2)", lambda: libc.statx(fd, libc.STATX_MNT_ID))
     if isinstance(extra, Unknown):
         mount_id: int | Unknown = extra

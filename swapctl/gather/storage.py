@@ -35,7 +35,7 @@ def mount(file: File) -> Mount | Unknown:
 
 def extents(reader: int, file: File, page_size: int) -> ExtentMap:
     """The extent map; reading it writes dirty data of the file back first."""
-    return extent_map.summarise(fiemap.extents(reader, file.size), file.size, page_size)
+    return extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
 
 
 def _subvolume_read_only(resolved: str, file: File) -> bool:
@@ -79,14 +79,13 @@ def btrfs_state(reader: int, resolved: str, file: File, page_size: int) -> Btrfs
     )
 
 
-def device(file: File, below: Mount | Unknown) -> Device | Unknown | None:
-    """The device itself, or the one below the file's filesystem; None where there is none."""
-    if file.kind == "block":
-        return attempt("block device", lambda: block.device(file.special or ""))
+def device_below(below: Mount | Unknown) -> Device | Unknown | None:
+    """The block device that carries a mount; None where there is none."""
     if isinstance(below, Unknown):
         return below
     number = below.device
     if number.startswith("0:"):
+        # btrfs shows a number of its own; the source names the device that it logs by.
         try:
             status = os.stat(below.source)
         except OSError:
@@ -95,3 +94,10 @@ def device(file: File, below: Mount | Unknown) -> Device | Unknown | None:
             return None
         number = device_number(status.st_rdev)
     return attempt("block device", lambda: block.device(number))
+
+
+def device(file: File, below: Mount | Unknown) -> Device | Unknown | None:
+    """The candidate itself when it is a block device, else the one below it."""
+    if file.kind == "block":
+        return attempt("block device", lambda: block.device(file.special or ""))
+    return device_below(below)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from swapctl.facts import ExtentMap, Span, Spans
 from swapctl.linux import fiemap
-from swapctl.linux.fiemap import Extent
+from swapctl.linux.fiemap import Row
 
 _SHOWN = 3
 
@@ -68,7 +68,7 @@ class RunCounter:
         return self._runs, self._pages
 
 
-def summarise(extents: Iterable[Extent], size: int, page_size: int) -> ExtentMap:
+def summarise(extents: Iterable[Row], size: int, page_size: int) -> ExtentMap:
     """The extents of a file of `size` bytes as an ExtentMap, in one pass and constant memory.
 
     As the kernel does, only [0, size rounded down to a page) is looked at.

@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Iterator
 
 from swapctl.facts import File, Snapshot, Unknown
+from swapctl.place import Place
 from swapctl.rules import Report
-from swapctl.rules.engine import SEVERITIES, Finding
+from swapctl.rules.engine import SEVERITIES, Finding, Outcome
 from swapctl.text import quoted, shown
 from swapctl.units import format_bytes
 
@@ -81,7 +82,7 @@ def summary(report: Report) -> Iterator[str]:
     if usable is not None:
         page = s.host.page_size
         whole = s.file.size if s.file.kind == "regular" else usable + page
-        yield f"usable pages: {usable // page} of {whole // page}, one of them the header"
+        yield f"{usable // page} of {whole // page} pages usable (the first is the header)"
 
 
 def _count(report: Report) -> str:
@@ -91,9 +92,7 @@ def _count(report: Report) -> str:
     ]
     if report.outcome.undecided:
         counts.append((len(report.outcome.undecided), "undecided"))
-    words = [
-        f"{n} {word[:-1] if n == 1 and word.endswith('s') else word}" for n, word in counts if n
-    ]
+    words = [f"{n} {word.removesuffix('s') if n == 1 else word}" for n, word in counts if n]
     return f" ({', '.join(words)})" if words else ""
 
 
@@ -128,6 +127,15 @@ def report_text(report: Report, *, verbose: bool = False, color: bool = False) -
     count = f"{len(outcome.passed)} rules passed, {len(outcome.not_applicable)} not applicable."
     if outcome.findings:
         count += f" More: swapctl explain {quoted(outcome.findings[0].rule_id)}"
-    return "\n".join(
-        [*lines, "", count] if outcome.findings or outcome.undecided else [*lines, f"    {count}"]
-    )
+    clean = not outcome.findings and not outcome.undecided
+    return "\n".join([*lines, f"    {count}"] if clean else [*lines, "", count])
+
+
+def place_text(place: Place, outcome: Outcome) -> str:
+    """Why no swapfile can be made at a place."""
+    lines = [f"{shown(place.path)}: not prepared, nothing was changed"]
+    for one in outcome.findings:
+        lines += ["", *finding_lines(one, False)]
+    for lack in outcome.undecided:
+        lines += ["", f"undecided {lack.rule_id}", *_block("lacks", f"{lack.lacks}: {lack.reason}")]
+    return "\n".join(lines)

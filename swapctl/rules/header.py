@@ -9,7 +9,7 @@ from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 SIGNATURE = "SWAPSPACE2"
-SUSPEND = ("S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001", "TuxOnIce")
+SUSPEND = ("S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001", "TUXONICE")
 _NOT_FOUND = "Unable to find swap-space signature"
 _SOURCE = "first page"
 

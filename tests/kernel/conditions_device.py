@@ -89,7 +89,7 @@ def loop_with_4k_sectors(place: Place) -> str:
     return _loop(place, header(DEVICE_PAGES), DEVICE_PAGES * PAGE, "-b", "4096")
 
 
-@condition("device")
+@condition("device", "sectors larger than pages")
 def loop_with_16k_sectors(place: Place) -> str:
     return _loop(place, header(DEVICE_PAGES), DEVICE_PAGES * PAGE, "-b", "16384")
 

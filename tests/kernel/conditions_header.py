@@ -46,7 +46,7 @@ WRONG = {
 }
 
 for name, head in WRONG.items():
-    add(name, partial(_with, head=head), "main")
+    add(name, partial(_with, head=head), "main,foreign")
 add("hibernation-image", _suspended, "main")
 
 
@@ -81,16 +81,6 @@ def boot_sector_used(place: Place) -> str:
     put(path, 0, b"\xff" * 1024)
     sync(path)
     return path
-
-
-@condition("writable !native")
-def bad_signature_where_unsupported(place: Place) -> str:
-    return swapfile(place, head=bytes(PAGE))
-
-
-@condition("writable !native")
-def too_long_where_unsupported(place: Place) -> str:
-    return swapfile(place, head=header(2 * PAGES))
 
 
 def _prepared(place: Place, name: str) -> str:

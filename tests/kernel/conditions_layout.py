@@ -21,6 +21,7 @@ from tests.kernel.conditions import (
     swapfile,
     sync,
 )
+from tests.kernel.loopfs import run
 
 # A multiple of every block and cluster size in the table, so that ranges can be cut out.
 UNIT = 64 << 10
@@ -33,8 +34,6 @@ def written(place: Place) -> str:
 
 @condition("main", "tool mkswap")
 def written_and_mkswap(place: Place) -> str:
-    from tests.kernel.loopfs import run
-
     path = swapfile(place, head=bytes(PAGE))
     run("mkswap", "-L", "oracle", path)
     return path

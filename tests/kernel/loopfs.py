@@ -21,6 +21,7 @@ class Filesystem(NamedTuple):
     main       the representative of its type: gets the conditions that do not depend on variants
     prealloc, punch, collapse   the fallocate(2) modes that work
     subpage    blocks smaller than a page
+    large      blocks larger than a page
     image      made from a directory of prepared files, read-only
     device     no filesystem at all: block devices are made from images in a scratch directory
     """
@@ -44,7 +45,8 @@ class Filesystem(NamedTuple):
         if self.fstype == "fuse":
             tools += ["tool fuse2fs"]
         types = [f"filesystem {self.fstype}"] if self.fstype else []
-        return (*tools, *types)
+        sizes = ["xfs blocks larger than pages"] if self.has("large") else []
+        return (*tools, *types, *sizes)
 
 
 class Mounted(NamedTuple):
@@ -207,3 +209,27 @@ def _overlay(
     options = "lowerdir={},upperdir={},workdir={}".format(*layers)
     mount("overlay", scratch / "mnt", "overlay", options, undo)
     return Mounted(filesystem, scratch / "mnt", devices, scratch)
+
+
+class Mounts:
+    """Cases come grouped by filesystem: the one in use stays until another is asked for."""
+
+    def __init__(self, scratch: Path, staged: Path) -> None:
+        self._scratch = scratch
+        self._staged = staged
+        self._undo = ExitStack()
+        self._now: Mounted | None = None
+
+    def get(self, filesystem: Filesystem) -> Mounted:
+        if self._now is None or self._now.filesystem is not filesystem:
+            self.close()
+            with ExitStack() as undo:
+                where = self._scratch / filesystem.name
+                self._now = make(filesystem, where, self._staged, undo)
+                self._undo = undo.pop_all()
+        assert self._now is not None
+        return self._now
+
+    def close(self) -> None:
+        self._now = None
+        self._undo.close()

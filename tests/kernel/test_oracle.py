@@ -6,18 +6,19 @@ from contextlib import ExitStack
 import pytest
 
 from tests.kernel.conditions import CONDITIONS, Condition, Place, applies
-from tests.kernel.conftest import Mounts
-from tests.kernel.loopfs import FILESYSTEMS, Filesystem
+from tests.kernel.loopfs import FILESYSTEMS, Filesystem, Mounts
 from tests.kernel.oracle import Row, compare
 
 SUBJECTS = (
     "layout",
     "subpage",
     "header",
+    "path",
     "open",
     "mixed",
     "reflink",
     "btrfs",
+    "chunks",
     "encrypted",
     "caller",
     "device",

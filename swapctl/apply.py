@@ -1,0 +1,196 @@
+"""Run a plan. The file has no name until it is complete: whatever ends the process before that
+leaves nothing behind, because the kernel frees an unnamed file when its last descriptor closes."""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import NamedTuple
+
+from swapctl.errors import SwapctlError, errno_name
+from swapctl.facts import need
+from swapctl.gather import snapshot
+from swapctl.linux import btrfs, header, inode, libc, selinux
+from swapctl.plan import Plan
+from swapctl.rules import judge
+
+CHUNK = 16 * 2**20
+Progress = Callable[[int, int], None]
+
+_REASONS = {
+    errno.ENOSPC: "the filesystem is full",
+    errno.EDQUOT: "a quota is exhausted",
+    errno.EFBIG: "the file would be larger than the filesystem allows",
+    errno.EEXIST: "something has taken the name meanwhile",
+}
+
+
+class Work(NamedTuple):
+    """What the steps work on: the unnamed file, the open directory, the plan, the progress."""
+
+    fd: int
+    directory: int
+    plan: Plan
+    progress: Progress
+
+
+def _set_nocow(work: Work) -> None:
+    """+C and +c exclude each other, and a directory may hand down +c. The kernel ignores +C without
+    an error when it cannot set it, so the flag is read back."""
+    flags = inode.get_flags(work.fd) & ~(inode.FS_COMPR_FL | inode.FS_NOCOMP_FL)
+    inode.set_flags(work.fd, flags | inode.FS_NOCOW_FL)
+    if not inode.get_flags(work.fd) & inode.FS_NOCOW_FL:
+        raise OSError(errno.EOPNOTSUPP, "the NOCOW flag did not stick")
+
+
+def _allocate(work: Work) -> None:
+    """Early and contiguous; where the format has no such call (ext3), writing allocates."""
+    try:
+        libc.fallocate(work.fd, 0, 0, work.plan.size)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP or work.plan.method == "fallocate":
+            raise
+
+
+def _go_direct(fd: int, flags: int) -> bool:
+    """Switch to O_DIRECT, which keeps the zeros out of the page cache; False where it cannot."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT)
+    except OSError:
+        return False
+    return True
+
+
+def _write(work: Work) -> None:
+    """Zeros over the whole file, in large aligned chunks out of one buffer."""
+    fd, size = work.fd, work.plan.size
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    direct = _go_direct(fd, flags)
+    with mmap.mmap(-1, min(CHUNK, size)) as zeros, memoryview(zeros) as view:
+        done = 0
+        while done < size:
+            try:
+                done += os.pwrite(fd, view[: size - done], done)
+            except OSError as error:
+                if not direct or error.errno != errno.EINVAL:
+                    raise
+                # Some files take the flag and then refuse the write.
+                direct = False
+                fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+            work.progress(done, size)
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+
+
+def _write_zeroes(work: Work) -> None:
+    libc.fallocate(work.fd, libc.FALLOC_FL_WRITE_ZEROES, 0, work.plan.size)
+
+
+def _write_header(work: Work) -> None:
+    plan = work.plan
+    page = header.pack(plan.page_size, plan.size // plan.page_size, plan.uuid, plan.label)
+    os.pwrite(work.fd, page, 0)
+    selinux.label_swapfile(work.fd)
+
+
+def _verify(work: Work) -> None:
+    """Judge the unnamed file as if it had its name already; only a good one gets it."""
+    seen = snapshot(f"/proc/self/fd/{work.fd}")
+    file = need(seen.file)
+    assert file is not None, "the descriptor is open"
+    named = file._replace(unlinked=False, links=1)
+    report = judge(seen._replace(path=work.plan.path, file=named, ancestors=()))
+    if report.verdict in ("refused", "unsafe"):
+        worst = report.outcome.findings[0]
+        raise SwapctlError(
+            f"the new file would not pass its check: {worst.rule_id}: {worst.title}",
+            hint=f"{worst.violation.fix.text}\nNothing was left behind.",
+            path=work.plan.path,
+        )
+
+
+def _publish(work: Work) -> None:
+    """linkat(2) never replaces; CPython uses it, following the link of /proc, with dst_dir_fd."""
+    name = os.path.basename(work.plan.path)
+    source = f"/proc/self/fd/{work.fd}"
+    os.link(source, name, dst_dir_fd=work.directory, follow_symlinks=True)
+    try:
+        os.fsync(work.directory)
+    except OSError:
+        os.unlink(name, dir_fd=work.directory)
+        raise
+
+
+ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
+    {
+        "nocow": _set_nocow,
+        "allocate": _allocate,
+        "write": _write,
+        "write-zeroes": _write_zeroes,
+        "header": _write_header,
+        "sync": lambda work: os.fsync(work.fd),
+        "verify": _verify,
+        "publish": _publish,
+    }
+)
+
+
+@contextmanager
+def _directory(plan: Plan) -> Iterator[int]:
+    """The open directory of the target, made first where the plan says so, removed on failure."""
+    above, name = os.path.split(plan.directory)
+    parent = os.open(above or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if plan.makes == "subvolume":
+            btrfs.create_subvolume(parent, os.fsencode(name))
+        elif plan.makes:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        try:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            directory = os.open(name or ".", flags, dir_fd=parent)
+            try:
+                if plan.makes:
+                    os.fchmod(directory, 0o700)
+                yield directory
+            finally:
+                os.close(directory)
+        except BaseException:
+            if plan.makes:
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=parent)
+            raise
+    finally:
+        os.close(parent)
+
+
+def run(plan: Plan, progress: Progress) -> None:
+    """Make the file; `progress` gets (bytes done, bytes in all).
+
+    Raises SwapctlError with the step that failed; then nothing is left behind.
+    """
+    at = "open the directory"
+    old_umask = os.umask(0o077)
+    try:
+        with _directory(plan) as directory:
+            at = "create a file"
+            flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
+            fd = os.open(f"/proc/self/fd/{directory}", flags, 0o600)
+            try:
+                work = Work(fd, directory, plan, progress)
+                for step in plan.steps:
+                    if step.action in ACTIONS:
+                        at = step.text
+                        ACTIONS[step.action](work)
+            finally:
+                os.close(fd)
+    except OSError as error:
+        raise SwapctlError(
+            f"cannot {at}: {_REASONS.get(error.errno or 0) or error.strerror or error}",
+            hint="Nothing was left behind.",
+            path=plan.path,
+            errno=errno_name(error.errno),
+        ) from None
+    finally:
+        os.umask(old_umask)

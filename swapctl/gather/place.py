@@ -1,0 +1,154 @@
+"""Look at the place of a swapfile that is still to be made, or choose one."""
+
+import os
+import stat
+
+from swapctl.errors import ExitCode, SwapctlError, errno_name
+from swapctl.facts import Mount, Unknown
+from swapctl.filesystems import lookup
+from swapctl.gather import candidate, machine
+from swapctl.gather.candidate import KINDS
+from swapctl.gather.reading import attempt
+from swapctl.gather.storage import device_below
+from swapctl.linux import btrfs, inode, libc, meminfo, mounts, names
+from swapctl.place import Place
+
+_DEFAULT_RESERVE = 0.05
+_MOST_DEFAULT_RESERVE = 2**30
+
+
+def memory_total() -> int:
+    """The machine's memory in bytes. Raises SwapctlError without /proc/meminfo."""
+    try:
+        return meminfo.read()["MemTotal"]
+    except (OSError, KeyError) as error:
+        raise SwapctlError(f"cannot tell how much memory there is: {error}") from None
+
+
+def _mount_of(directory: str) -> Mount:
+    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        number = libc.statx(fd, libc.STATX_MNT_ID).mount_id
+    finally:
+        os.close(fd)
+    found = mounts.by_id(mounts.read(), number)
+    if found is None:
+        raise OSError(None, f"no mount has the id {number}")
+    return found
+
+
+def _writable(mount: Mount) -> bool:
+    return "ro" not in (*mount.options, *mount.super_options)
+
+
+def _mount_for_type(fstype: str) -> Mount:
+    """`/` if it is of that type, else the writable mount of that type with the most free space."""
+    best: tuple[int, Mount] | None = None
+    for mount in mounts.read():
+        if mount.fstype != fstype or not _writable(mount) or not os.path.isdir(mount.path):
+            continue
+        if mount.path == "/":
+            return mount
+        state = os.statvfs(mount.path)
+        free = state.f_bavail * state.f_frsize
+        if best is None or free > best[0]:
+            best = (free, mount)
+    if best is None:
+        mounted = sorted({m.fstype for m in mounts.read() if _writable(m) and lookup(m.fstype)})
+        raise SwapctlError(
+            f"no writable filesystem of type {fstype} is mounted",
+            hint=f"Mounted for writing: {', '.join(mounted)}.",
+            code=ExitCode.FINDINGS,
+        )
+    return best[1]
+
+
+def choose(fstype: str | None) -> str:
+    """The path of a swapfile when none was given: on the best mount of a type, else below /."""
+    mount = _mount_for_type(fstype) if fstype else _mount_of("/")
+    if fstype is None and not _writable(mount):
+        return "/var/swap/swapfile"
+    row = lookup(mount.fstype)
+    # A subvolume of its own lets snapshots of the rest go on while the file is active.
+    name = "swap/swapfile" if row and row.recipe == "nocow" else "swapfile"
+    return os.path.join(mount.path, name)
+
+
+def _existing(path: str) -> str | None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    return "symbolic link" if stat.S_ISLNK(mode) else KINDS[stat.S_IFMT(mode)]
+
+
+def _data_profiles(fd: int) -> tuple[str, ...]:
+    data = (c for c in btrfs.chunks(fd) if c.type_flags & btrfs.BTRFS_BLOCK_GROUP_DATA)
+    return tuple(dict.fromkeys(btrfs.profile_name(c.type_flags) for c in data))
+
+
+def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
+    """The file's directory without symbolic links, and whether it is still to be made."""
+    directory = os.path.dirname(os.path.abspath(path))
+    try:
+        return os.path.realpath(directory, strict=True), ""
+    except FileNotFoundError:
+        if not chosen:
+            raise
+    above = os.path.realpath(os.path.dirname(directory), strict=True)
+    row = lookup(_mount_of(above).fstype)
+    makes = "subvolume" if row and row.recipe == "nocow" else "directory"
+    return os.path.join(above, os.path.basename(directory)), makes
+
+
+def look(
+    path: str, *, chosen: bool, size: int, reserve: int | float | None, wanted_type: str | None
+) -> Place:
+    """Everything that the rules for places see.
+
+    `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. Raises
+    SwapctlError when the directory does not exist or cannot be opened.
+    """
+    try:
+        directory, makes = _resolved_directory(path, chosen)
+        present = os.path.dirname(directory) if makes else directory
+        fd = os.open(present, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SwapctlError(
+            f"cannot use the directory: {os.strerror(error.errno or 0)}",
+            hint="prepare makes files, not the directories of a path that you name.",
+            code=ExitCode.FINDINGS,
+            path=os.path.dirname(path) or ".",
+            errno=errno_name(error.errno),
+        ) from None
+    try:
+        target = os.path.join(directory, os.path.basename(path))
+        mount = attempt("mount", lambda: _mount_of(present))
+        state = attempt("filesystem", lambda: libc.statfs(fd))
+        if reserve is None or isinstance(reserve, float):
+            whole = 0 if isinstance(state, Unknown) else state.size
+            most = _MOST_DEFAULT_RESERVE if reserve is None else whole
+            reserve = min(int(whole * (reserve or _DEFAULT_RESERVE)), most)
+        on_btrfs = not isinstance(mount, Unknown) and mount.fstype == "btrfs"
+        areas = machine.areas()
+        return Place(
+            path=target,
+            directory=directory,
+            makes=makes,
+            existing=_existing(target),
+            size=size,
+            reserve=reserve,
+            wanted_type=wanted_type,
+            host=machine.host(areas),
+            caller=machine.caller(),
+            ancestors=attempt("directories", lambda: candidate.ancestors(f"{present}/file")),
+            mount=mount,
+            filesystem=state,
+            flags=attempt(
+                "directory flags", lambda: names.decode(names.INODE_FLAGS, inode.get_flags(fd))
+            ),
+            data_profiles=attempt("data profiles", lambda: _data_profiles(fd)) if on_btrfs else (),
+            device=device_below(mount),
+        )
+    finally:
+        os.close(fd)

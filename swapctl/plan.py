@@ -1,0 +1,111 @@
+"""From a request and a place to the steps that make a swapfile: data, nothing is done here."""
+
+from typing import NamedTuple
+
+from swapctl.facts import Unknown, need
+from swapctl.filesystems import lookup
+from swapctl.place import Place
+from swapctl.text import quoted, shown
+from swapctl.units import format_bytes
+
+METHODS = ("auto", "write", "write-zeroes", "fallocate")
+
+
+class Step(NamedTuple):
+    """One step: `action` is what apply runs, `text` says it, `command` is its like in a shell."""
+
+    action: str
+    text: str
+    command: str = ""
+
+
+class Plan(NamedTuple):
+    """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes."""
+
+    path: str
+    directory: str
+    makes: str
+    size: int
+    method: str
+    uuid: bytes
+    label: str
+    page_size: int
+    steps: tuple[Step, ...]
+
+
+def choose_method(place: Place, wanted: str) -> str:
+    """The method for `auto`: let the device write the zeroes where it can do it by itself and
+    nothing thin may lie below, else write them."""
+    if wanted != "auto":
+        return wanted
+    device = place.device
+    if device is None or isinstance(device, Unknown):
+        return "write"
+    whole = not device.slaves and device.backing_file is None
+    return "write-zeroes" if whole and device.write_zeroes_unmap_max_bytes else "write"
+
+
+def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
+    """The steps for a place that passed its rules."""
+    row = lookup(need(place.mount).fstype)
+    path, size = quoted(place.path), place.size
+    steps = []
+    if place.makes:
+        make = "btrfs subvolume create" if place.makes == "subvolume" else "install -d -m 0700"
+        steps.append(
+            Step(
+                f"make-{place.makes}",
+                f"make the {place.makes} {shown(place.directory)}",
+                f"{make} {quoted(place.directory)}",
+            )
+        )
+    steps.append(
+        Step(
+            "create",
+            f"create a file without a name in {shown(place.directory)}, mode 0600",
+            f"(umask 077; set -C; : > {path})",
+        )
+    )
+    if row is not None and row.recipe == "nocow":
+        steps.append(
+            Step("nocow", "switch copy-on-write off, while it is empty", f"chattr +C {path}")
+        )
+    steps.append(
+        Step("allocate", f"allocate {format_bytes(size)} in one go", f"fallocate -l {size} {path}")
+    )
+    chosen = choose_method(place, method)
+    if chosen == "write":
+        steps.append(
+            Step(
+                "write",
+                "write every block with zeros, past the page cache",
+                f"dd if=/dev/zero of={path} bs=16M count={size} iflag=count_bytes "
+                "oflag=direct conv=notrunc,fsync",
+            )
+        )
+    elif chosen == "write-zeroes":
+        steps.append(
+            Step(
+                "write-zeroes",
+                "have the device write zeros to every block (FALLOC_FL_WRITE_ZEROES)",
+                f"fallocate --write-zeroes -l {size} {path}",
+            )
+        )
+    options = f" -L {quoted(label)}" if label else ""
+    steps += [
+        Step("header", "write the swap header", f"mkswap{options} {path}"),
+        Step("sync", "wait until all of it is on the disk", f"sync {path}"),
+        Step("verify", "look at it with the rules of check", f"swapctl check {path}"),
+        Step("publish", f"give it its name, {shown(place.path)}, unless that is taken"),
+    ]
+    return Plan(
+        path=place.path,
+        directory=place.directory,
+        makes=place.makes,
+        size=size,
+        method=chosen,
+        uuid=uuid,
+        label=label,
+        page_size=place.host.page_size,
+        steps=tuple(steps),
+    )

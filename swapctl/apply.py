@@ -101,7 +101,7 @@ def _verify(work: Work) -> None:
     file = need(seen.file)
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)
-    report = judge(seen._replace(path=work.plan.path, file=named, ancestors=()))
+    report = judge(seen._replace(path=work.plan.path, file=named))
     if report.verdict in ("refused", "unsafe"):
         worst = report.outcome.findings[0]
         raise SwapctlError(

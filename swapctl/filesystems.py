@@ -126,7 +126,10 @@ ROWS = (
     Filesystem("ubifs", "none", "holes", why="it is log-structured on raw flash: blocks move"),
     Filesystem("jffs2", "none", "holes", why="it is log-structured on raw flash: blocks move"),
     Filesystem("proc", "none", "silent", why=_PSEUDO),
-    Filesystem("sysfs", "none", "silent", why=_PSEUDO),
+    # Pages of these read as zeros, so the missing signature is what is logged.
+    Filesystem("sysfs", "none", "holes", why=_PSEUDO),
+    Filesystem("cgroup", "none", "holes", why=_PSEUDO),
+    Filesystem("cgroup2", "none", "holes", why=_PSEUDO),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

@@ -65,14 +65,15 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
     reader = attempt("contents", lambda: candidate.open_for_reading(fd, path, status.st_mode))
     try:
         file = candidate.file(fd, reader, status, link)
-        mount = storage.mount(file)
+        filesystem = attempt("filesystem", lambda: libc.statfs(fd))
+        mount = storage.mount(file, filesystem)
         seen = nothing._replace(
             resolved=link.removesuffix(candidate.DELETED) if file.unlinked else link,
             file=file,
-            opening=candidate.opening(fd, path, file.kind, caller),
+            opening=candidate.opening(fd, path, file.kind, caller, mount),
             ancestors=attempt("directories", lambda: candidate.ancestors(link)),
             mount=mount,
-            filesystem=attempt("filesystem", lambda: libc.statfs(fd)),
+            filesystem=filesystem,
             device=storage.device(file, mount),
         )
         return _contents(reader, seen, file, page_size)
@@ -98,7 +99,7 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
     if row is not None and row.mechanism == "none":
         return seen
     seen = seen._replace(
-        extents=attempt("extent map", lambda: storage.extents(reader, file, page_size))
+        extents=attempt("extent map", lambda: storage.extents(reader, file, on, page_size))
     )
     if on != "btrfs":
         return seen

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from swapctl.errors import errno_name
-from swapctl.facts import Ancestor, Caller, File, Opening, SwapHeader, Unknown
+from swapctl.facts import Ancestor, Caller, File, Mount, Opening, SwapHeader, Unknown
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import header, inode, libc, names
+from swapctl.linux import header, inode, libc, names, process
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ KINDS = {
     stat.S_IFSOCK: "socket",
 }
 DELETED = " (deleted)"
+MEMFD = "/memfd:"
 _HEADER_BYTES = 65536
 
 
@@ -38,11 +39,24 @@ def open_for_reading(fd: int, path: str, mode: int) -> int:
     return open_again(fd, path, os.O_RDONLY)
 
 
-def opening(fd: int, path: str, kind: str, caller: Caller | Unknown) -> Opening | Unknown:
+def _opening_untried(device: int, on: Mount | Unknown) -> Opening | Unknown:
+    """Opening a character device can have effects (a watchdog starts, a tape rewinds), so only what
+    is certain to fail is told."""
+    if isinstance(on, Mount) and "nodev" in (*on.options, *on.super_options):
+        return Opening("EACCES", "mount option nodev")
+    majors = attempt("drivers", process.character_drivers)
+    if not isinstance(majors, Unknown) and os.major(device) not in majors:
+        return Opening("ENXIO", "/proc/devices")
+    return Unknown("open(2)", "not tried: opening a character device can have effects")
+
+
+def opening(
+    fd: int, path: str, kind: str, caller: Caller | Unknown, on: Mount | Unknown
+) -> Opening | Unknown:
     """Try the open(2) that swapon(2) does. A block device is claimed without being written to,
     since closing one that was open for writing makes udev probe it anew."""
     if kind == "character":
-        return Unknown("open(2)", "not tried: opening a device can have effects")
+        return _opening_untried(os.fstat(fd).st_rdev, on)
     flags, source = os.O_RDWR, "open(2), O_RDWR"
     if kind == "block":
         flags, source = os.O_RDONLY | os.O_EXCL, "open(2), O_EXCL"
@@ -82,7 +96,8 @@ def file(fd: int, reader: int | Unknown, status: os.stat_result, link: str) -> F
         gid=status.st_gid,
         links=status.st_nlink,
         special=device_number(status.st_rdev) if kind in ("block", "character") else None,
-        unlinked=status.st_nlink == 0 or link.endswith(DELETED),
+        # A memfd never had a name to lose; the kernel does not take it for unlinked.
+        unlinked=(status.st_nlink == 0 or link.endswith(DELETED)) and not link.startswith(MEMFD),
         mount_id=mount_id,
         attributes=attributes,
         flags=on_reader(

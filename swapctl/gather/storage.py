@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 
 from swapctl.facts import (
     BtrfsPlacement,
@@ -9,6 +10,7 @@ from swapctl.facts import (
     Device,
     ExtentMap,
     File,
+    FilesystemState,
     Mount,
     Unknown,
 )
@@ -16,16 +18,21 @@ from swapctl.gather.reading import attempt, device_number
 from swapctl.linux import block, btrfs, btrfs_map, extent_map, fiemap, mounts, names
 
 _SUBVOLUME_TOP = 256  # BTRFS_FIRST_FREE_OBJECTID
+TMPFS_MAGIC = 0x01021994
+_XFS_LOOKS = 3
+_XFS_PAUSE = 0.1
 
 
-def mount(file: File) -> Mount | Unknown:
-    """The mount that the file was reached through."""
+def mount(file: File, state: FilesystemState | Unknown) -> Mount | Unknown:
+    """The mount that the file was reached through; memfds live on a tmpfs that has none."""
     number = file.mount_id
     if isinstance(number, Unknown):
         return number
 
     def read() -> Mount:
         found = mounts.by_id(mounts.read(), number)
+        if found is None and isinstance(state, FilesystemState) and state.magic == TMPFS_MAGIC:
+            found = Mount(number, 0, file.device, "/", "", (), "tmpfs", "memfd", ())
         if found is None:
             raise OSError(None, f"no mount has the id {number}")
         return found
@@ -33,9 +40,20 @@ def mount(file: File) -> Mount | Unknown:
     return attempt("mount", read)
 
 
-def extents(reader: int, file: File, page_size: int) -> ExtentMap:
-    """The extent map; reading it writes dirty data of the file back first."""
-    return extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
+def extents(reader: int, file: File, fstype: str | None, page_size: int) -> ExtentMap:
+    """The extent map; reading it writes dirty data of the file back first.
+
+    xfs frees the blocks of a removed clone in the background, which swapon(2) waits for; so a map
+    with shared extents is looked at again after the work was pushed (statfs(2) does that).
+    """
+    found = extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
+    for _ in range(_XFS_LOOKS):
+        if fstype != "xfs" or not found.shared.pieces:
+            break
+        os.fstatvfs(reader)
+        time.sleep(_XFS_PAUSE)
+        found = extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
+    return found
 
 
 def _subvolume_read_only(resolved: str, file: File) -> bool:

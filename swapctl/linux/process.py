@@ -37,3 +37,15 @@ def caller(root: str = "/") -> Caller:
     except FileNotFoundError:
         initial = True
     return Caller(os.geteuid(), bool(effective >> CAP_SYS_ADMIN & 1), initial)
+
+
+def parse_character_drivers(text: str) -> frozenset[int]:
+    """The major numbers under "Character devices:" of /proc/devices (proc_devices(5))."""
+    section = text.partition("Character devices:")[2].partition("Block devices:")[0]
+    fields = (line.split() for line in section.splitlines())
+    return frozenset(int(f[0]) for f in fields if len(f) == 2 and f[0].isdecimal())
+
+
+def character_drivers(root: str = "/") -> frozenset[int]:
+    """The major numbers of character devices that have a driver. Raises OSError."""
+    return parse_character_drivers(read_text(under(root, "proc/devices")))

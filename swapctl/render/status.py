@@ -104,9 +104,7 @@ def status_json(status: Status) -> str:
     """The document: all columns, whichever the table shows."""
     from swapctl.render import json
 
-    areas = [
-        {**record(COLUMNS, a), **name_record(a.name), "note": a.note} for a in status.areas
-    ]
+    areas = [{**record(COLUMNS, a), **name_record(a.name), "note": a.note} for a in status.areas]
     return json.dump(
         json.document(
             status.host,

@@ -65,7 +65,7 @@ def caller_capability(s: Snapshot) -> Iterator[Violation]:
     )
 
 
-@rule("areas-exhausted", Severity.REFUSED, stage=Stage.AREAS, when=swappable)
+@rule("areas-exhausted", Severity.REFUSED, stage=Stage.AREAS, when=always)
 def areas_exhausted(s: Snapshot) -> Iterator[Violation]:
     """All swap areas that the kernel can have are in use.
 
@@ -77,7 +77,7 @@ def areas_exhausted(s: Snapshot) -> Iterator[Violation]:
     Source: MAX_SWAPFILES in include/linux/swap.h; alloc_swap_info() in mm/swapfile.c.
     """
     areas = need(s.areas)
-    if len(areas) < LEAST_MAX_AREAS or active_area(s):
+    if len(areas) < LEAST_MAX_AREAS or (need(s.file) and active_area(s)):
         return
     limit = need(s.host.max_areas)
     if len(areas) >= limit:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
-from swapctl.rules.subject import STAT, block, found, recreate, regular, swappable, the_file
+from swapctl.rules.subject import STAT, block, found, fstype, recreate, regular, swappable, the_file
 from swapctl.units import format_bytes
 
 
@@ -20,10 +20,14 @@ def file_type(s: Snapshot) -> Iterator[Violation]:
     """
     kind = the_file(s).kind
     if kind not in ("regular", "block", "directory", "socket"):
+        # Everything on ramfs has a page cache: such a file is read, and has no signature.
+        read = fstype(s) == "ramfs"
         yield Violation(
             (Evidence("type", kind, kind, STAT),),
             Fix("Name a regular file or a block device."),
             errno="EINVAL",
+            log="Unable to find swap-space signature" if read else None,
+            stage=Stage.HEADER if read else None,
         )
 
 

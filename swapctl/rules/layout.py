@@ -7,13 +7,16 @@ from swapctl.rules.engine import Evidence, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP
 from swapctl.rules.header import area_pages, signed
 from swapctl.rules.subject import (
+    block,
     fstype,
     judged,
     recreate,
+    regular,
     span_evidence,
     the_extents,
     the_file,
 )
+from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 MIB = 2**20
@@ -59,21 +62,28 @@ def area_no_page(s: Snapshot) -> Iterator[Violation]:
         )
 
 
-@rule("area-empty", Severity.REFUSED, stage=Stage.EMPTY, when=judged)
+def countable(s: Snapshot) -> bool:
+    """Can the pages that the kernel would use be counted?"""
+    return block(s) or judged(s)
+
+
+@rule("area-empty", Severity.REFUSED, stage=Stage.EMPTY, when=countable)
 def area_empty(s: Snapshot) -> Iterator[Violation]:
     """No page is left for swap.
 
-    After alignment only the header page remains.
+    After alignment, or after the bad pages of a device, only the header page remains.
 
-    Fix: make a larger, contiguous file.
+    Fix: make a larger, contiguous file, or a new header.
 
     Source: setup_swap_map() and its callers, mm/swapfile.c.
     """
     usable = usable_pages(s)
     if usable is not None and usable <= 0 and mapped_pages(s) > 0:
         yield Violation(
-            (Evidence("usable pages", usable, str(usable), FIEMAP),),
-            recreate(s),
+            (Evidence("usable pages", usable, str(usable), "computed"),),
+            recreate(s)
+            if regular(s)
+            else Fix("Write a new header:", (f"mkswap {quoted(s.path)}",)),
             errno="EINVAL",
             log="Empty swap-file",
         )

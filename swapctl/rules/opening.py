@@ -223,8 +223,9 @@ def open_denied(s: Snapshot) -> Iterator[Violation]:
 
     Source: file_open_name() in SYSCALL_DEFINE2(swapon), mm/swapfile.c.
     """
-    file = the_file(s)
-    if file.kind in ("directory", "character"):
+    kind = the_file(s).kind
+    untried = kind == "character" and isinstance(s.opening, Unknown)
+    if kind == "directory" or untried:
         return
     errno = open_errno(s)
     if errno and errno not in _EXPLAINED and not (errno == "EPERM" and _locked(s)):

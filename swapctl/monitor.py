@@ -8,7 +8,7 @@ them each time. /proc/swaps becomes exceptional for poll(2) when an area was add
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 
 from swapctl.linux.meminfo import parse_pressure, vmstat_counters
@@ -143,7 +143,9 @@ class _Wait:
         return self._swaps in woken_by, self._reader in woken_by
 
 
-def watch(interval: float, count: int | None, reader: int | None) -> Iterator[Reading | Event]:
+def watch(
+    interval: float, count: int | None, reader: int | None
+) -> Generator[Reading | Event, None, None]:
     """Readings, `count` of them or for ever, `interval` seconds apart, with events between them.
 
     Ends when `reader`, a descriptor that is written to, has nobody at its other end.

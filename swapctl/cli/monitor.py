@@ -110,17 +110,10 @@ def command(interval: float, count: int | None, as_json: bool) -> int:
     On a terminal a screen that refreshes, otherwise lines. Rates need two samples. Areas that
     appear or go are reported at once. Ends after N samples or when interrupted.
     """
-    live = not as_json and _is_screen()
-    show: Show = show_json if as_json else ShowLive() if live else ShowLines()
+    show: Show = show_json if as_json else ShowLive() if _is_screen() else ShowLines()
     reader = None if sys.stdout is None else sys.stdout.fileno()
-    try:
-        with closing(watch(interval, count, reader)) as items:
-            for item in items:
-                if not show(item):
-                    break
-    except KeyboardInterrupt:
-        if live:
-            # The terminal shows ^C on the last line; the prompt belongs below it.
-            emit("")
-        raise
+    with closing(watch(interval, count, reader)) as items:
+        for item in items:
+            if not show(item):
+                break
     return ExitCode.OK

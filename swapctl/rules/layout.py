@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from swapctl.facts import Snapshot
-from swapctl.rules.engine import Evidence, Severity, Stage, Violation, rule
+from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP
 from swapctl.rules.header import area_pages, signed
 from swapctl.rules.subject import (

@@ -69,6 +69,9 @@ def nothing(place: Place) -> str:
     return place.path("nothing")
 
 
+# The kernel says EPERM to every ordinary user, whatever the file; an operator who forgot sudo asks
+# about the file, so the product leaves the answer open (exit 3) rather than call the file refused.
+OPEN_QUESTION = "an ordinary user's question is about the file, as root would activate it"
 CALLERS: dict[str, Become] = {
     "without-sys-admin": without_sys_admin,
     "in-user-namespace": in_user_namespace,
@@ -78,7 +81,8 @@ THINGS: dict[str, Make] = {"written": good, "hole": holed, "missing": nothing}
 
 for caller, become in CALLERS.items():
     for thing, make in THINGS.items():
-        add(f"{caller}-{thing}", make, "callers", become=become)
+        because = OPEN_QUESTION if caller == "ordinary-user" else None
+        add(f"{caller}-{thing}", make, "callers", become=become, undecided_because=because)
 
 
 def at_the_limit(place: Place, then: Make) -> str:

@@ -1,5 +1,5 @@
 """`python -m swapctl`."""
 
-from swapctl.cli import main
+from swapctl.entry import main
 
 main()

@@ -10,7 +10,8 @@ from swapctl.gather import machine, snapshot
 from swapctl.kernel_log import about_swap
 from swapctl.linux import kmsg, libc, meminfo
 from swapctl.place import Leaving
-from swapctl.rules import ALL_RULES, Report
+from swapctl.rules import Report
+from swapctl.rules.catalogue import ALL_RULES
 from swapctl.rules.subject import active_area
 from swapctl.text import shown
 from swapctl.units import format_bytes

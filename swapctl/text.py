@@ -1,7 +1,6 @@
 """Paths as text: safe to print on a terminal, safe to paste into a shell."""
 
 import os
-import shlex
 
 
 def _ansi_c(path: str) -> str:
@@ -25,5 +24,7 @@ def shown(path: str) -> str:
 
 def quoted(path: str) -> str:
     """A path for a shell; one that starts with a dash is made to look like a path."""
+    import shlex
+
     safe = f"./{path}" if path.startswith("-") else path
     return shlex.quote(safe) if safe.isprintable() else _ansi_c(safe)

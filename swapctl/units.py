@@ -7,9 +7,9 @@ from typing import NamedTuple
 from swapctl.errors import ExitCode, SwapctlError
 
 _PREFIXES = "KMGTPE"
-_SIZE = re.compile(r"(\d{1,20})(?:\.(\d{1,9}))?([kmgtpe]?)(i?b)?", re.IGNORECASE | re.ASCII)
-_RAM = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(%|x)RAM", re.IGNORECASE | re.ASCII)
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%", re.ASCII)
+_SIZE = r"(\d{1,20})(?:\.(\d{1,9}))?([kmgtpe]?)(i?b)?"
+_RAM = r"(\d{1,6}(?:\.\d{1,6})?)(%|x)RAM"
+_SHARE = r"(\d{1,3}(?:\.\d{1,6})?)%"
 MAX_BYTES = 2**63 - 1
 
 GIB = 2**30
@@ -28,6 +28,10 @@ class AutoSize(NamedTuple):
 SizeRequest = int | RamSize | AutoSize
 
 
+def _match(pattern: str, text: str) -> re.Match[str] | None:
+    return re.fullmatch(pattern, text, re.IGNORECASE | re.ASCII)
+
+
 def _invalid(text: str, why: str) -> SwapctlError:
     return SwapctlError(
         f"{text!r} is not a size: {why}",
@@ -42,7 +46,7 @@ def parse_bytes(text: str) -> int:
     The suffixes are those of util-linux's tools. Raises SwapctlError (usage) for anything else:
     blanks, signs, exponents, unknown suffixes, zero and what does not fit a file offset.
     """
-    match = _SIZE.fullmatch(text)
+    match = _match(_SIZE, text)
     if match is None:
         raise _invalid(text, "expected a number and one of K, M, G, T, P, E (KiB and KB also work)")
     whole, fraction, prefix, suffix = match.groups()
@@ -64,7 +68,7 @@ def parse_size(text: str) -> SizeRequest:
     """What `--size` accepts: bytes as in `parse_bytes`, `50%RAM`, `2xRAM` or `auto`."""
     if text.lower() == "auto":
         return AutoSize()
-    match = _RAM.fullmatch(text)
+    match = _match(_RAM, text)
     if match is None:
         return parse_bytes(text)
     number, kind = match.groups()
@@ -76,7 +80,7 @@ def parse_size(text: str) -> SizeRequest:
 
 def parse_reserve(text: str) -> int | float:
     """What `--reserve` accepts: bytes (int, also 0) or a share of the filesystem (`5%` -> 0.05)."""
-    match = _SHARE.fullmatch(text)
+    match = _match(_SHARE, text)
     if match is not None and float(match[1]) <= 100:
         return float(match[1]) / 100
     return 0 if text == "0" else parse_bytes(text)

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "swapctl"
 
 VOCABULARY = ("facts", "errors")
-PURE = ("rules", "plan", "filesystems", "mapping", "samples", "render")
-EFFECTS = ("linux", "gather", "apply", "monitor", "activate", "cli")
+PURE = ("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render")
+EFFECTS = ("linux", "gather", "apply", "monitor", "activate", "commands", "cli", "entry")
 MAY_IMPORT_LINUX = ("linux", "gather", "apply", "monitor", "activate")
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 
@@ -128,13 +128,29 @@ def test_only_the_makers_of_facts_and_changes_import_linux() -> None:
     assert found == []
 
 
-def test_only_main_imports_the_command_line() -> None:
+def test_only_the_entry_imports_the_command_line() -> None:
     found = [
         name
         for name, targets in imports().items()
-        if not within(name, "cli", "__main__") and any(within(t, "cli") for t in targets)
+        if not within(name, "cli", "entry") and any(within(t, "cli") for t in targets)
     ]
     assert found == []
+
+
+def test_commands_do_not_load_the_option_parser() -> None:
+    trees = (
+        ast.parse(p.read_text(encoding="utf-8"))
+        for n, p in modules().items()
+        if not within(n, "cli")
+    )
+    names = [
+        alias.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in (node.names if isinstance(node, ast.Import) else [])
+    ]
+    assert "click" not in names
 
 
 def test_no_cycles() -> None:
@@ -155,9 +171,10 @@ def test_file_sizes() -> None:
 
 LOAD_COMMANDS = """
 import importlib, pkgutil, sys
-import swapctl.cli
-for module in pkgutil.walk_packages(swapctl.cli.__path__, "swapctl.cli."):
-    importlib.import_module(module.name)
+import swapctl.cli, swapctl.commands, swapctl.entry
+for package in (swapctl.cli, swapctl.commands):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
 print(*sorted(name for name in sys.argv[1:] if name in sys.modules))
 """
 

@@ -1,13 +1,12 @@
-"""The command line: a table of commands, loaded when called, and the only place that exits."""
+"""The command line: a table of commands, each loaded when it is called."""
 
-import sys
 from importlib import import_module
 
 import click
 
 from swapctl import __version__
-from swapctl.cli.output import fail, wants_json, wants_nagios
 from swapctl.errors import ExitCode, SwapctlError
+from swapctl.output import wants_json, wants_nagios
 
 # Name, then the line of --help; the module of the same name defines `command`.
 COMMANDS = {
@@ -62,36 +61,17 @@ def group(ctx: click.Context, list_areas: bool) -> int:
     return 0
 
 
-def main() -> None:
-    """Run the command line and exit with a documented code; no exception leaves."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
-    """Run one command line; its exit code. Prints every error, in the format asked for."""
+    """Parse and run a command line; its exit code. Raises SwapctlError and KeyboardInterrupt."""
     try:
         return int(group.main(arguments, prog_name="swapctl", standalone_mode=False) or 0)
-    except (KeyboardInterrupt, click.Abort):
-        return ExitCode.INTERRUPTED
-    except SwapctlError as error:
-        return fail(error, as_json=wants_json(arguments))
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except click.UsageError as error:
         if wants_json(arguments):
-            wrapped = SwapctlError(error.format_message(), code=ExitCode.USAGE)
-            return fail(wrapped, as_json=True)
+            raise SwapctlError(error.format_message(), code=ExitCode.USAGE) from None
         error.show()
         # The plugin convention of monitoring systems has no usage error, only UNKNOWN.
         return ExitCode.UNDECIDED if wants_nagios(arguments) else ExitCode.USAGE
     except click.ClickException as error:
-        wrapped = SwapctlError(error.format_message(), code=ExitCode(error.exit_code))
-        return fail(wrapped, as_json=wants_json(arguments))
-    except Exception as error:  # the last resort: a user never sees a traceback
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
-        wrapped = SwapctlError(
-            f"internal error: {type(error).__name__}: {error} ({place})",
-            hint="Please report this line.",
-        )
-        return fail(wrapped, as_json=wants_json(arguments))
+        raise SwapctlError(error.format_message()) from None

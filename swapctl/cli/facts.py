@@ -2,9 +2,7 @@
 
 import click
 
-from swapctl.cli.output import emit
-from swapctl.gather import snapshot
-from swapctl.record import dump
+from swapctl.commands import facts
 
 
 @click.command()
@@ -14,5 +12,4 @@ def command(path: str) -> int:
 
     `swapctl check --facts FILE` judges it, on any machine and without root.
     """
-    emit(dump(snapshot(path)))
-    return 0
+    return facts.run(path)

@@ -1,7 +1,5 @@
 """Options that mean the same in every command that has them."""
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -60,12 +58,3 @@ color_option = click.option(
     show_default=True,
     help="Colours in the text; NO_COLOR is honoured.",
 )
-
-
-def use_color(choice: str) -> bool:
-    """Whether to colour stdout: `auto` means a terminal, unless NO_COLOR is set (no-color.org)."""
-    if choice != "auto":
-        return choice == "always"
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return sys.stdout is not None and sys.stdout.isatty()

@@ -54,7 +54,8 @@ def _mount_for_type(fstype: str) -> Mount:
         if best is None or free > best[0]:
             best = (free, mount)
     if best is None:
-        mounted = sorted({m.fstype for m in mounts.read() if _writable(m) and lookup(m.fstype)})
+        writable = {m.fstype for m in mounts.read() if _writable(m)}
+        mounted = sorted(name for name in writable if (row := lookup(name)) and row.recipe)
         raise SwapctlError(
             f"no writable filesystem of type {fstype} is mounted",
             hint=f"Mounted for writing: {', '.join(mounted)}.",
@@ -128,7 +129,8 @@ def look(
         if reserve is None or isinstance(reserve, float):
             whole = 0 if isinstance(state, Unknown) else state.size
             most = _MOST_DEFAULT_RESERVE if reserve is None else whole
-            reserve = min(int(whole * (reserve or _DEFAULT_RESERVE)), most)
+            share = _DEFAULT_RESERVE if reserve is None else reserve
+            reserve = min(int(whole * share), most)
         on_btrfs = not isinstance(mount, Unknown) and mount.fstype == "btrfs"
         areas = machine.areas()
         return Place(

@@ -82,5 +82,5 @@ def rule_record(rule: Rule[Any]) -> dict[str, Any]:
         "subject": rule.subject,
         "title": rule.title,
         "why": rule.why,
-        "text": rule.doc,
+        "text": rule.text,
     }

@@ -1,6 +1,5 @@
 """Reports for people."""
 
-import textwrap
 from collections.abc import Iterator
 
 from swapctl.facts import File, Snapshot, Unknown
@@ -28,6 +27,8 @@ def paint(word: str, color: bool, key: str | None = None) -> str:
 
 
 def _block(label: str, text: str) -> Iterator[str]:
+    import textwrap
+
     lines = textwrap.wrap(text, _WIDTH - 10) or [""]
     yield f"    {label:<5} {lines[0]}"
     for line in lines[1:]:

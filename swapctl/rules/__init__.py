@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from swapctl.facts import NotKnown, Snapshot, Unknown
-from swapctl.place import Leaving, Place
 from swapctl.rules import (
     btrfs,
     call,
@@ -18,9 +17,7 @@ from swapctl.rules import (
     filesystem,
     header,
     layout,
-    leaving,
     opening,
-    prepare,
     security,
     swapon8,
     xfs,
@@ -45,14 +42,12 @@ _SUBJECTS = (
 )
 
 
-def _collect(*modules: ModuleType) -> tuple[Rule[Any], ...]:
+def collect(*modules: ModuleType) -> tuple[Rule[Any], ...]:
+    """The rules that modules define, in the order of their definition."""
     return tuple(v for module in modules for v in vars(module).values() if isinstance(v, Rule))
 
 
-RULES: tuple[Rule[Snapshot], ...] = _collect(*_SUBJECTS)
-PLACE_RULES: tuple[Rule[Place], ...] = _collect(prepare)
-LEAVING_RULES: tuple[Rule[Leaving], ...] = _collect(leaving)
-ALL_RULES: tuple[Rule[Any], ...] = (*RULES, *PLACE_RULES, *LEAVING_RULES)
+RULES: tuple[Rule[Snapshot], ...] = collect(*_SUBJECTS)
 
 
 class Prediction(NamedTuple):

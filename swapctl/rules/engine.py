@@ -1,6 +1,5 @@
 """What a rule is, and the one loop that applies rules to a snapshot."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum, StrEnum
 from typing import Generic, NamedTuple, TypeVar
@@ -73,7 +72,10 @@ class Violation(NamedTuple):
 
 
 class Rule(NamedTuple, Generic[S]):
-    """One condition. `doc` is the docstring of `check`: title, why, more, Fix:, Source:."""
+    """One condition. `doc` is the docstring of `check`: title, why, more, Fix:, Source:.
+
+    It is kept as it stands in the source; only `text` takes the time to remove its indentation.
+    """
 
     id: str
     severity: Severity
@@ -91,6 +93,13 @@ class Rule(NamedTuple, Generic[S]):
     def why(self) -> str:
         """The second paragraph, on one line."""
         return " ".join(self.doc.split("\n\n")[1].split())
+
+    @property
+    def text(self) -> str:
+        """The whole documentation."""
+        import inspect
+
+        return inspect.cleandoc(self.doc)
 
     @property
     def subject(self) -> str:
@@ -138,7 +147,7 @@ def rule(
     """Make a Rule of a generator function; its docstring is the rule's documentation."""
 
     def decorate(check: Callable[[S], Iterator[Violation]]) -> Rule[S]:
-        return Rule(rule_id, severity, stage, when, check, inspect.cleandoc(check.__doc__ or ""))
+        return Rule(rule_id, severity, stage, when, check, check.__doc__ or "")
 
     return decorate
 

@@ -214,6 +214,24 @@ def test_a_block_device(tmp_path: Path) -> None:
     assert found["fstype"] is found["extents"] is None
 
 
+@pytest.mark.needs("zram")
+def test_zram() -> None:
+    control = Path("/sys/class/zram-control")
+    number = (control / "hot_add").read_text().strip()
+    try:
+        Path(f"/sys/block/zram{number}/disksize").write_text(str(4 * MIB))
+        device = Path(f"/dev/zram{number}")
+        device.write_bytes(header.pack(PAGE, 4 * MIB // PAGE, bytes(16)))
+        with active(device):
+            found = document(device)
+        (area,), (zram,) = found["areas"], found["zram"]
+    finally:
+        (control / "hot_remove").write_text(number)
+    assert (area["type"], area["stale"], area["uuid"]) == ("zram", False, None)
+    assert (zram["name"], zram["size_bytes"]) == (device.name, 4 * MIB)
+    assert zram["original_bytes"] >= zram["compressed_bytes"] >= 0
+
+
 def test_a_full_device_is_an_error() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -1,9 +1,13 @@
-"""What `status` and `monitor` print of given records."""
+"""What `status` and `monitor` print of given records, and what sysfs says of zswap and zram."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from swapctl.facts import Host, SwapArea, Unknown
+from swapctl.gather import areas
 from swapctl.render.monitor import (
     event_line,
     frame,
@@ -197,3 +201,50 @@ def test_live_screen() -> None:
 def test_a_frame_fits_the_screen() -> None:
     drawn = frame(["a" * 50, "交" * 50, "cut", "cut"], 11, 3)
     assert drawn == f"\033[H{'a' * 11}\033[K\n{'交' * 5}\033[K\033[J"
+
+
+def put(root: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_zswap_of_a_kernel_without(tmp_path: Path) -> None:
+    assert areas.zswap(4096, str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("meminfo", "stored", "pool"),
+    [
+        ("Zswap: 10 kB\nZswapped: 30 kB\n", 30 << 10, 10 << 10),
+        ("MemTotal: 1 kB\n", 2 * 4096, 5000),
+    ],
+)
+def test_zswap_contents(tmp_path: Path, meminfo: str, stored: int, pool: int) -> None:
+    put(
+        tmp_path,
+        sys__module__zswap__parameters__enabled="Y\n",
+        sys__module__zswap__parameters__compressor="zstd\n",
+        sys__module__zswap__parameters__max_pool_percent="20\n",
+        sys__kernel__debug__zswap__stored_pages="2\n",
+        sys__kernel__debug__zswap__pool_total_size="5000\n",
+        proc__meminfo=meminfo,
+    )
+    assert areas.zswap(4096, str(tmp_path)) == Zswap(True, "zstd", None, 20, stored, pool)
+
+
+def test_zswap_contents_that_nobody_tells(tmp_path: Path) -> None:
+    put(tmp_path, sys__module__zswap__parameters__enabled="N\n")
+    assert areas.zswap(4096, str(tmp_path)) == Zswap(False, None, None, None, None, None)
+
+
+def test_zram(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        sys__block__zram0__disksize="4096000\n",
+        sys__block__zram0__comp_algorithm="lzo [lzo-rle] lz4\n",
+        sys__block__zram0__mm_stat="  100  50  70  0  70  0  0  0  0\n",
+    )
+    assert areas.zram("zram0", str(tmp_path)) == Zram("zram0", 4096000, "lzo-rle", 100, 50, 70)
+    assert areas.zram("zram1", str(tmp_path)) == Zram("zram1", None, None, None, None, None)

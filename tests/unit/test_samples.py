@@ -1,10 +1,16 @@
-"""What two samples say about the time between them; unknown stays unknown."""
+"""Taking samples, and what two of them say about the time between; unknown stays unknown."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from swapctl.facts import SwapArea
+from swapctl.linux.processes import ProcessSwap, parse_vmswap, swap_by_process
+from swapctl.monitor import Sampler
 from swapctl.samples import Delta, Event, Sample, delta, events, missing, rate
 
 MIB = 1 << 20
@@ -92,3 +98,64 @@ def test_events_lead_from_one_list_to_the_other(before: list[str], now: list[str
     for gone in missing(old, new):
         kept.remove(gone)
     assert sorted([*kept, *missing(new, old)]) == sorted(new)
+
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/swap file\t1020\t4\t-2\n"
+
+
+def taken(proc: Path) -> Sample:
+    with ExitStack() as undo:
+        return Sampler(undo, str(proc)).sample()
+
+
+def test_a_sample(tmp_path: Path) -> None:
+    (tmp_path / "swaps").write_text(SWAPS)
+    (tmp_path / "vmstat").write_text("pswpin 2\npswpout 3\npgmajfault 5\n")
+    (tmp_path / "pressure").mkdir()
+    (tmp_path / "pressure/memory").write_text("some avg10=1.50 avg60=0.00 avg300=0.00 total=7\n")
+    found = taken(tmp_path)
+    assert found.areas == (SwapArea("/swap", "file", 1020 << 10, 4 << 10, -2, False, None, None),)
+    assert (found.bytes_in, found.bytes_out, found.major_faults) == (2 * PAGE, 3 * PAGE, 5)
+    assert found.stall == (1.5, 7, None, None)
+    assert found.memory is not None
+
+
+def test_a_sample_of_a_kernel_that_tells_nothing(tmp_path: Path) -> None:
+    found = taken(tmp_path)
+    assert found.areas == ()
+    assert (found.bytes_in, found.bytes_out, found.major_faults, found.stall) == (None,) * 4
+
+
+def test_long_files_are_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "vmstat").write_text("nr_other 1\n" * 100_000 + "pswpin 2\n")
+    assert taken(tmp_path).bytes_in == 2 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (b"Name:\ta\nVmSwap:\t     12 kB\nThreads:\t1\n", 12 << 10),
+        (b"Name:\ta\nVmSwap:\t      0 kB\n", 0),
+        (b"Name:\tVmSwap: 5 kB\nThreads:\t1\n", None),
+        (b"Name:\tkthreadd\n", None),
+        (b"", None),
+    ],
+)
+def test_vmswap(status: bytes, expected: int | None) -> None:
+    assert parse_vmswap(status) == expected
+
+
+def test_processes_by_size(tmp_path: Path) -> None:
+    proc = tmp_path / "proc"
+    for pid, swap in (("7", 4), ("8", 0), ("9", 8), ("self", 99), ("10", 4)):
+        (proc / pid).mkdir(parents=True)
+        # A process in very many groups has a long status before the line that counts.
+        groups = f"Groups:\t{'1000 ' * 5000}\n"
+        (proc / pid / "status").write_text(f"Name:\tx\n{groups}VmSwap:\t{swap:8} kB\n")
+    (proc / "11").mkdir()
+    assert swap_by_process(str(tmp_path)) == [
+        ProcessSwap(9, 8 << 10),
+        ProcessSwap(7, 4 << 10),
+        ProcessSwap(10, 4 << 10),
+    ]

@@ -25,6 +25,15 @@ def _wants(arguments: list[str], name: str) -> bool:
     return f"--format={name}" in arguments or ("--format", name) in pairs
 
 
+def use_color(choice: str) -> bool:
+    """Whether to colour stdout: `auto` means a terminal, unless NO_COLOR is set (no-color.org)."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def emit(text: str) -> bool:
     """Write a report to stdout, with a final newline; whether anybody can have read it.
 

@@ -1,0 +1,46 @@
+"""status: the active areas and a verdict on each."""
+
+from swapctl.errors import ExitCode
+from swapctl.gather import areas
+from swapctl.output import complain, emit
+from swapctl.render.status import COLUMNS, DEFAULT_COLUMNS, status_json, status_text
+from swapctl.render.table import select
+from swapctl.rules import judge
+from swapctl.status import Seen, Status, area_status
+from swapctl.text import shown
+
+
+def _verdict(seen: Seen) -> str:
+    return "stale" if seen.stale or seen.snapshot is None else judge(seen.snapshot).verdict
+
+
+def gather_status(paths: tuple[str, ...]) -> Status:
+    """The areas that the paths name, all without paths, each judged as if it were to be used."""
+    selection = areas.select(paths)
+    found = tuple(area_status(seen, _verdict(seen)) for seen in areas.look(selection.areas))
+    return Status(
+        host=selection.host,
+        areas=found,
+        zswap=areas.zswap(selection.host.page_size),
+        zram=tuple(areas.zram(a.device) for a in found if a.type == "zram" and a.device),
+        inactive=selection.inactive,
+    )
+
+
+def run(
+    paths: tuple[str, ...],
+    *,
+    output_format: str = "text",
+    plain: bool = False,
+    output: str | None = None,
+) -> int:
+    """Show the areas; it reports and does not judge, so only an inactive path is a finding."""
+    columns = DEFAULT_COLUMNS if output is None else select(COLUMNS, output)
+    status = gather_status(paths)
+    if output_format == "json":
+        emit(status_json(status))
+    elif status.areas or not status.inactive:
+        emit(status_text(status, columns, plain=plain, markdown=output_format == "markdown"))
+    for path in status.inactive:
+        complain(f"swapctl: {shown(path)}: not active")
+    return ExitCode.FINDINGS if status.inactive else ExitCode.OK

@@ -1,0 +1,57 @@
+"""Where the program starts, and the only place where it exits.
+
+Loading the option parser costs more than checking a file. The two forms that scripts and shells
+call most, `check PATH...` and `status`, need no parser: they go to the same functions directly.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+from swapctl.errors import ExitCode, SwapctlError
+from swapctl.output import fail, wants_json
+
+PLAIN = ("check", "status")
+
+
+def is_plain(arguments: list[str]) -> bool:
+    """Is it a command of PLAIN with paths only? `check` wants at least one."""
+    if not arguments or arguments[0] not in PLAIN or "_SWAPCTL_COMPLETE" in os.environ:
+        return False
+    paths = arguments[1:]
+    return not any(p.startswith("-") for p in paths) and (bool(paths) or arguments[0] == "status")
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    if is_plain(arguments):
+        command = import_module(f"swapctl.commands.{arguments[0]}")
+        return int(command.run(tuple(arguments[1:])))
+    from swapctl.cli import run
+
+    return run(arguments)
+
+
+def guarded(arguments: list[str]) -> int:
+    """`dispatch`, with every error printed in the format asked for and turned into its code."""
+    try:
+        return dispatch(arguments)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except SwapctlError as error:
+        return fail(error, as_json=wants_json(arguments))
+    except Exception as error:  # the last resort: a user never sees a traceback
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
+        wrapped = SwapctlError(
+            f"internal error: {type(error).__name__}: {error} ({place})",
+            hint="Please report this line.",
+        )
+        return fail(wrapped, as_json=wants_json(arguments))
+
+
+def main() -> None:
+    """Run the command line of this process and exit with a documented code."""
+    sys.exit(guarded(sys.argv[1:]))

@@ -82,7 +82,10 @@ def activate(report: Report, priority: int | None, discard: str | None) -> SwapA
     finally:
         if log >= 0:
             os.close(log)
-    area = find_area(path)
+    areas = machine.areas()
+    # By the inode that was judged: the path may lead to another file by now.
+    seen = None if isinstance(areas, Unknown) else report.snapshot._replace(areas=areas)
+    area = active_area(seen) if seen else None
     predicted = report.swapon.usable_bytes
     if area is None or (predicted is not None and area.size != predicted):
         libc.swapoff(os.fsencode(path))

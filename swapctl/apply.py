@@ -143,11 +143,16 @@ def _directory(plan: Plan) -> Iterator[int]:
     above, name = os.path.split(plan.directory)
     parent = os.open(above or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if plan.makes == "subvolume":
-            btrfs.create_subvolume(parent, os.fsencode(name))
-        elif plan.makes:
-            os.mkdir(name, 0o700, dir_fd=parent)
+        ours = bool(plan.makes)
         try:
+            try:
+                if plan.makes == "subvolume":
+                    btrfs.create_subvolume(parent, os.fsencode(name))
+                elif plan.makes:
+                    os.mkdir(name, 0o700, dir_fd=parent)
+            except OSError:
+                ours = False  # what stands there, if anything, is somebody else's
+                raise
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             directory = os.open(name or ".", flags, dir_fd=parent)
             try:
@@ -157,7 +162,7 @@ def _directory(plan: Plan) -> Iterator[int]:
             finally:
                 os.close(directory)
         except BaseException:
-            if plan.makes:
+            if ours:
                 with suppress(OSError):
                     os.rmdir(name, dir_fd=parent)
             raise

@@ -10,6 +10,6 @@ from swapctl.commands import facts
 def command(path: str) -> int:
     """Print everything that the rules see of PATH, as JSON.
 
-    `swapctl check --facts FILE` judges it, on any machine and without root.
+    The record can be judged by check, on any machine and without root.
     """
     return facts.run(path)

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from swapctl.cli.options import format_option
+
 _SHORTEST, _LONGEST = 0.1, 86400.0
 
 
@@ -26,7 +28,7 @@ def _checked_interval(ctx: click.Context, param: click.Parameter, value: float) 
     help="Time between two samples.",
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N samples.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@format_option("text", "json")
 def command(**options: Any) -> int:
     """Watch the areas, swapping, memory pressure and the processes that hold most swap.
 

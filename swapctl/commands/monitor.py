@@ -81,9 +81,9 @@ def _is_screen() -> bool:
     return terminal and sys.stdout is not None and sys.stdout.isatty()
 
 
-def run(*, interval: float, count: int | None, as_json: bool) -> int:
+def run(*, interval: float, count: int | None, output_format: str) -> int:
     """Watch until `count` samples were printed, nobody reads any more, or a signal ends it."""
-    show: Show = show_json if as_json else ShowLive() if _is_screen() else ShowLines()
+    show: Show = show_json if output_format == "json" else ShowLive() if _is_screen() else ShowLines()
     reader = None if sys.stdout is None else sys.stdout.fileno()
     with closing(watch(interval, count, reader)) as items:
         for item in items:

@@ -37,7 +37,10 @@ def need(fact: T | Unknown) -> T:
 
 
 class Host(NamedTuple):
-    """The running kernel. `max_areas` is the number of swap areas it can hold at once."""
+    """The running kernel: how many areas it can hold at once, and how many pages each.
+
+    The number of areas is looked up only when it is near.
+    """
 
     kernel: str
     machine: str
@@ -45,6 +48,7 @@ class Host(NamedTuple):
     page_size: int
     swap_supported: bool | Unknown
     max_areas: int | Unknown
+    max_area_pages: int | Unknown
 
 
 class Caller(NamedTuple):
@@ -151,6 +155,11 @@ class SwapHeader(NamedTuple):
     bad_pages: tuple[int, ...]
     uuid: str
     label: str
+
+
+def max_bad_pages(page_size: int) -> int:
+    """How many bad pages a swap header has room for (MAX_SWAP_BADPAGES, include/linux/swap.h)."""
+    return (page_size - 10 - 1536) // 4
 
 
 class Mount(NamedTuple):

@@ -83,7 +83,9 @@ def _is_screen() -> bool:
 
 def run(*, interval: float, count: int | None, output_format: str) -> int:
     """Watch until `count` samples were printed, nobody reads any more, or a signal ends it."""
-    show: Show = show_json if output_format == "json" else ShowLive() if _is_screen() else ShowLines()
+    show: Show = (
+        show_json if output_format == "json" else ShowLive() if _is_screen() else ShowLines()
+    )
     reader = None if sys.stdout is None else sys.stdout.fileno()
     with closing(watch(interval, count, reader)) as items:
         for item in items:

@@ -5,12 +5,13 @@ import sys
 
 from swapctl.facts import LEAST_MAX_AREAS, Caller, Host, SwapArea, Unknown
 from swapctl.gather.reading import attempt
-from swapctl.linux import config, process, swaps
+from swapctl.linux import config, cpu, process, swaps
 
 
 def host(areas: tuple[SwapArea, ...] | Unknown) -> Host:
-    """The running kernel; its limit of areas is looked up only when it may matter."""
+    """The running kernel; its limit of areas is looked up only when it is near."""
     system = os.uname()
+    page_size = os.sysconf("SC_PAGE_SIZE")
 
     def limit() -> int:
         return config.max_swap_areas(config.read(system.release), system.release)
@@ -20,13 +21,14 @@ def host(areas: tuple[SwapArea, ...] | Unknown) -> Host:
         kernel=system.release,
         machine=system.machine,
         byte_order=sys.byteorder,
-        page_size=os.sysconf("SC_PAGE_SIZE"),
+        page_size=page_size,
         swap_supported=os.path.exists("/proc/swaps")
         if os.path.exists("/proc/self")
         else Unknown("swap support", "/proc is not mounted"),
         max_areas=Unknown("limit of areas", "not looked up")
         if few
         else attempt("limit of areas", limit),
+        max_area_pages=attempt("limit of pages", lambda: cpu.max_area_pages(page_size)),
     )
 
 

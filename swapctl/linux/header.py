@@ -7,7 +7,7 @@ another page size are found at other places. Numbers are in the maker's byte ord
 import struct
 import sys
 
-from swapctl.facts import SwapHeader
+from swapctl.facts import SwapHeader, max_bad_pages
 
 SWAPSPACE2 = "SWAPSPACE2"
 SWAP_SPACE = "SWAP-SPACE"
@@ -33,11 +33,6 @@ _BAD_PAGES_OFFSET = 1536
 _LABEL_SIZE = 16
 _ORDERS = {"little": "<", "big": ">"}
 _MAX_LAST_PAGE = 0xFFFFFFFF
-
-
-def max_bad_pages(page_size: int) -> int:
-    """MAX_SWAP_BADPAGES: how many bad page numbers fit the header."""
-    return (page_size - _BAD_PAGES_OFFSET - _SIGNATURE_SIZE) // 4
 
 
 def _find(page: bytes, page_size: int) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from swapctl.facts import NotKnown, Snapshot, Unknown
 from swapctl.rules import (
+    bad_pages,
     btrfs,
     call,
     device,
@@ -30,6 +31,7 @@ _SUBJECTS = (
     opening,
     file,
     header,
+    bad_pages,
     filesystem,
     extents,
     layout,

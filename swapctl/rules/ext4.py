@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from swapctl.facts import Snapshot, Unknown, need
+from swapctl.facts import Snapshot, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
 from swapctl.rules.subject import on, the_file
 from swapctl.text import quoted
@@ -21,13 +21,12 @@ def ext4_journalled_data(s: Snapshot) -> Iterator[Violation]:
     Source: ext4_bmap() and ext4_iomap_begin_report() in fs/ext4/inode.c; ext4(5), data=journal.
     """
     mount = need(s.mount)
-    flags = the_file(s).flags
     if mount and "data=journal" in mount.super_options:
         yield Violation(
             (Evidence("mount option", "data=journal", "data=journal", "mountinfo"),),
             Fix("Mount the filesystem with data=ordered, or use another one."),
         )
-    elif not isinstance(flags, Unknown) and "journal-data" in flags:
+    elif "journal-data" in need(the_file(s).flags):
         yield Violation(
             (Evidence("inode flags", "journal-data", "journal-data (+j) set", "FS_IOC_GETFLAGS"),),
             Fix("Clear the attribute:", (f"chattr -j {quoted(s.path)}",)),

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, SwapHeader, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
-from swapctl.rules.subject import block, recreate, regular, swappable, the_file
+from swapctl.rules.subject import recreate, swappable, the_file
 from swapctl.text import quoted
 from swapctl.units import format_bytes
 
 SIGNATURE = "SWAPSPACE2"
 SUSPEND = ("S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001", "TUXONICE")
+# No 64-bit machine has a lower limit (x86 with L1TF, 44 bits, 4 KiB pages); 32-bit ones may.
+LEAST_LIMIT_PAGES = 2**31
 _NOT_FOUND = "Unable to find swap-space signature"
 _SOURCE = "first page"
-
-
-def max_bad_pages(page_size: int) -> int:
-    """How many bad pages a header has room for (MAX_SWAP_BADPAGES)."""
-    return (page_size - 10 - 1536) // 4
 
 
 def area_pages(s: Snapshot) -> int:
@@ -40,11 +37,13 @@ def signed(s: Snapshot) -> SwapHeader | None:
     return header
 
 
-def _mkswap(s: Snapshot, text: str = "Write a new header (contents of the area are lost):") -> Fix:
+def mkswap(s: Snapshot, text: str = "Write a new header (contents of the area are lost):") -> Fix:
+    """Write the header anew."""
     return Fix(text, (f"mkswap {quoted(s.path)}",))
 
 
-def _seen(name: str, value: int | str) -> tuple[Evidence, ...]:
+def in_header(name: str, value: int | str) -> tuple[Evidence, ...]:
+    """A field of the first page as evidence."""
     return (Evidence(name, value, str(value), _SOURCE),)
 
 
@@ -64,7 +63,7 @@ def header_missing(s: Snapshot) -> Iterator[Violation]:
         text = header.signature if header else "none"
         yield Violation(
             (Evidence("signature", text, text, _SOURCE),),
-            _mkswap(s) if area_pages(s) >= 10 else recreate(s),
+            mkswap(s) if area_pages(s) >= 10 else recreate(s),
             errno="EINVAL",
             log=_NOT_FOUND,
         )
@@ -84,8 +83,8 @@ def header_suspend_image(s: Snapshot) -> Iterator[Violation]:
     header = need(s.header)
     if header and header.signature in SUSPEND:
         yield Violation(
-            _seen("signature", header.signature),
-            _mkswap(s, "Only when the suspended system is not wanted any more:"),
+            in_header("signature", header.signature),
+            mkswap(s, "Only when the suspended system is not wanted any more:"),
             errno="EINVAL",
             log=_NOT_FOUND,
         )
@@ -109,7 +108,7 @@ def header_page_size(s: Snapshot) -> Iterator[Violation]:
         )
         yield Violation(
             (
-                *_seen("header page size", header.signature_page_size),
+                *in_header("header page size", header.signature_page_size),
                 Evidence("page size", s.host.page_size, str(s.host.page_size), "sysconf(3)"),
             ),
             Fix("Write it again:", (f"mkswap{keep} {quoted(s.path)}",)),
@@ -132,8 +131,8 @@ def header_version(s: Snapshot) -> Iterator[Violation]:
     if header and header.version != 1:
         signed_version = header.version - (1 << 32 if header.version >= 1 << 31 else 0)
         yield Violation(
-            _seen("version", header.version),
-            _mkswap(s),
+            in_header("version", header.version),
+            mkswap(s),
             errno="EINVAL",
             log=f"Unable to handle swap header version {signed_version}",
             at=2,
@@ -153,7 +152,7 @@ def header_empty(s: Snapshot) -> Iterator[Violation]:
     header = signed(s)
     if header and header.last_page == 0:
         yield Violation(
-            _seen("last page", 0), _mkswap(s), errno="EINVAL", log="Empty swap-file", at=3
+            in_header("last page", 0), mkswap(s), errno="EINVAL", log="Empty swap-file", at=3
         )
 
 
@@ -172,55 +171,38 @@ def header_too_long(s: Snapshot) -> Iterator[Violation]:
     if header and pages and min(header.last_page + 1, 2**32 - 1) > pages:
         yield Violation(
             (
-                *_seen("pages in the header", header.last_page + 1),
+                *in_header("pages in the header", header.last_page + 1),
                 Evidence("pages in the area", pages, str(pages), "size"),
             ),
-            _mkswap(s) if pages >= 10 else recreate(s),
+            mkswap(s) if pages >= 10 else recreate(s),
             errno="EINVAL",
             log="Swap area shorter than signature indicates",
             at=4,
         )
 
 
-@rule("header-bad-pages", Severity.REFUSED, stage=Stage.HEADER, when=swappable)
-def header_bad_pages(s: Snapshot) -> Iterator[Violation]:
-    """The list of bad pages is not acceptable.
+@rule("header-oversized", Severity.WARNING, when=swappable)
+def header_oversized(s: Snapshot) -> Iterator[Violation]:
+    """The area is longer than the kernel can use.
 
-    A regular file must not have one at all, and no header has room for more than a page of
-    numbers. The kernel refuses without a log line.
+    A swap entry has to fit a page table entry; on x86 processors with the L1 terminal fault half
+    of the address space is out of bounds. What lies behind the limit is never used.
 
-    Fix: write a new header.
+    Fix: make several smaller areas.
 
-    Source: read_swap_header() and MAX_SWAP_BADPAGES, mm/swapfile.c, include/linux/swap.h.
+    Source: swapfile_maximum_size in mm/swapfile.c; arch_max_swapfile_size() in arch/x86/mm/init.c.
     """
     header = signed(s)
-    if header and header.bad_page_count:
-        swapped = header.version == 1 and header.byte_order != s.host.byte_order
-        many = header.bad_page_count > max_bad_pages(s.host.page_size)
-        if many or regular(s):
+    if header and header.last_page >= LEAST_LIMIT_PAGES:
+        limit = need(s.host.max_area_pages)
+        if header.last_page > limit:
             yield Violation(
-                _seen("bad pages", header.bad_page_count),
-                _mkswap(s),
-                errno="EINVAL",
-                at=1 if many and swapped else 5,
+                (
+                    *in_header("pages in the header", header.last_page + 1),
+                    Evidence("limit", limit, str(limit), "/proc/cpuinfo"),
+                ),
+                Fix("Make several smaller areas."),
             )
-
-
-@rule("header-bad-page-range", Severity.REFUSED, stage=Stage.MAP, when=block)
-def header_bad_page_range(s: Snapshot) -> Iterator[Violation]:
-    """A bad page of the list lies outside of the area.
-
-    Page 0 is the header and cannot be bad; pages after the last do not exist.
-
-    Fix: write a new header.
-
-    Source: setup_swap_map(), mm/swapfile.c.
-    """
-    header = signed(s)
-    if header and header.bad_page_count <= max_bad_pages(s.host.page_size):
-        outside = [n for n in header.bad_pages if n == 0 or n > header.last_page]
-        if outside:
-            yield Violation(_seen("bad page", outside[0]), _mkswap(s), errno="EINVAL", at=1)
 
 
 @rule("header-short", Severity.WARNING, when=swappable)
@@ -238,7 +220,7 @@ def header_short(s: Snapshot) -> Iterator[Violation]:
     pages = area_pages(s)
     if header and 0 < header.last_page + 1 < pages:
         unused = (pages - header.last_page - 1) * s.host.page_size
-        yield Violation((Evidence("unused", unused, format_bytes(unused), _SOURCE),), _mkswap(s))
+        yield Violation((Evidence("unused", unused, format_bytes(unused), _SOURCE),), mkswap(s))
 
 
 @rule("header-byte-order", Severity.NOTE, when=swappable)
@@ -253,4 +235,4 @@ def header_byte_order(s: Snapshot) -> Iterator[Violation]:
     """
     header = signed(s)
     if header and header.byte_order != s.host.byte_order:
-        yield Violation(_seen("byte order", header.byte_order), Fix("None needed."))
+        yield Violation(in_header("byte order", header.byte_order), Fix("None needed."))

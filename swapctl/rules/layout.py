@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from swapctl.facts import Snapshot
+from swapctl.facts import Snapshot, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP
-from swapctl.rules.header import area_pages, signed
+from swapctl.rules.header import LEAST_LIMIT_PAGES, area_pages, signed
 from swapctl.rules.subject import (
     block,
     fstype,
@@ -38,7 +38,10 @@ def usable_pages(s: Snapshot) -> int | None:
     if header is None:
         return None
     bad = header.bad_page_count if the_file(s).kind == "block" else 0
-    return min(mapped_pages(s), header.last_page + 1) - 1 - bad
+    pages = min(mapped_pages(s), header.last_page + 1)
+    if pages > LEAST_LIMIT_PAGES:
+        pages = min(pages, need(s.host.max_area_pages))
+    return pages - 1 - bad
 
 
 @rule("area-no-page", Severity.REFUSED, stage=Stage.MAP, when=judged)

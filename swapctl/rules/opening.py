@@ -163,7 +163,7 @@ def mount_read_only(s: Snapshot) -> Iterator[Violation]:
     if btrfs and btrfs.subvolume_read_only is True:
         seen.append(Evidence("subvolume", "ro", "read-only", "BTRFS_IOC_SUBVOL_GETFLAGS"))
         commands.append("btrfs property set -ts SUBVOLUME ro false")
-    if seen or _opening_errno(s, "") == "EROFS":
+    if seen or open_errno(s) == "EROFS":
         seen = seen or [Evidence("open", "EROFS", "EROFS", "open(2)")]
         fix = Fix("Make it writable:", tuple(commands)) if commands else Fix("Use another place.")
         yield Violation(tuple(seen), fix, errno=_opening_errno(s, "EROFS"))

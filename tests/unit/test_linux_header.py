@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swapctl.facts import max_bad_pages
 from swapctl.linux import header
 
 UUID = bytes.fromhex("0123456789abcdef0123456789abcdef")
@@ -53,7 +54,7 @@ def test_any_info_is_survived(info: bytes, page_size: int) -> None:
     page[1024 : 1024 + len(info)] = info
     parsed = header.parse(bytes(page), page_size)
     assert parsed is not None
-    assert len(parsed.bad_pages) <= header.max_bad_pages(page_size)
+    assert len(parsed.bad_pages) <= max_bad_pages(page_size)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_bad_pages_are_read_in_the_header_s_order(order: str) -> None:
 
 def test_an_absurd_bad_page_count_is_reported_without_pages() -> None:
     page = bytearray(header.pack(4096, 100, UUID))
-    struct.pack_into("=I", page, 1032, header.max_bad_pages(4096) + 1)
+    struct.pack_into("=I", page, 1032, max_bad_pages(4096) + 1)
     parsed = header.parse(bytes(page), 4096)
     assert parsed is not None
     assert parsed.bad_page_count == 638
@@ -129,7 +130,7 @@ def test_label_bytes_that_are_not_utf8_round_trip() -> None:
 @pytest.mark.parametrize("size", [4096, 16384, 65536])
 def test_max_bad_pages_fits_the_page(size: int) -> None:
     assert (
-        1536 + 4 * header.max_bad_pages(size) <= size - 10 < 1540 + 4 * header.max_bad_pages(size)
+        1536 + 4 * max_bad_pages(size) <= size - 10 < 1540 + 4 * max_bad_pages(size)
     )
 
 

@@ -38,6 +38,11 @@ _CLUSTER = (
     "be taken over the network while memory is short"
 )
 
+_UNMARKED = (
+    "its network requests are not marked as swap traffic, so under memory pressure they wait for "
+    "the memory that the page-out would free"
+)
+
 ROWS = (
     Filesystem("ext2", "iomap", recipe="write", judged=True),
     Filesystem("ext3", "iomap", recipe="write", judged=True),
@@ -47,18 +52,8 @@ ROWS = (
     Filesystem("f2fs", "own"),
     Filesystem("nfs", "own"),
     Filesystem("nfs4", "own"),
-    Filesystem(
-        "cifs",
-        "own",
-        hazard="its network requests are not marked as swap traffic, so under memory pressure they "
-        "wait for the memory that the page-out would free",
-    ),
-    Filesystem(
-        "smb3",
-        "own",
-        hazard="its network requests are not marked as swap traffic, so under memory pressure they "
-        "wait for the memory that the page-out would free",
-    ),
+    Filesystem("cifs", "own", hazard=_UNMARKED),
+    Filesystem("smb3", "own", hazard=_UNMARKED),
     Filesystem("zonefs", "iomap"),
     Filesystem("exfat", "bmap"),
     Filesystem("ntfs", "iomap"),

@@ -51,6 +51,20 @@ def _refused_span(
         )
 
 
+def _refused_on_btrfs(
+    s: Snapshot, name: str, spans: Spans, words: str, check: int
+) -> Iterator[Violation]:
+    """The same by the walk of btrfs, which makes several checks at each extent."""
+    if spans.pieces:
+        yield Violation(
+            span_evidence(name, spans, FIEMAP),
+            recreate(s),
+            errno="EINVAL",
+            log=btrfs_log(s, f"swapfile must not {words}"),
+            at=btrfs_order(spans.first[0].offset, check),
+        )
+
+
 @rule("file-holes", Severity.REFUSED, stage=Stage.MAP, when=judged)
 def file_holes(s: Snapshot) -> Iterator[Violation]:
     """Parts of the file have no disk blocks.
@@ -63,16 +77,10 @@ def file_holes(s: Snapshot) -> Iterator[Violation]:
     Source: iomap_swapfile_iter() in fs/iomap/swapfile.c; btrfs_swap_activate() in fs/btrfs/inode.c.
     """
     holes = the_extents(s).holes
-    if fstype(s) != "btrfs":
+    if fstype(s) == "btrfs":
+        yield from _refused_on_btrfs(s, "hole", holes, "have holes", 0)
+    else:
         yield from _refused_span(s, "hole", holes, "has unallocated extents", recreate(s))
-    elif holes.pieces:
-        yield Violation(
-            span_evidence("hole", holes, FIEMAP),
-            recreate(s),
-            errno="EINVAL",
-            log=btrfs_log(s, "swapfile must not have holes"),
-            at=btrfs_order(holes.first[0].offset, 0),
-        )
 
 
 @rule("file-delayed", Severity.REFUSED, stage=Stage.MAP, when=iomap)
@@ -106,16 +114,10 @@ def file_inline(s: Snapshot) -> Iterator[Violation]:
     Source: iomap_swapfile_iter() in fs/iomap/swapfile.c; btrfs_swap_activate() in fs/btrfs/inode.c.
     """
     inline = the_extents(s).inline
-    if fstype(s) != "btrfs":
+    if fstype(s) == "btrfs":
+        yield from _refused_on_btrfs(s, "inline range", inline, "be inline", 1)
+    else:
         yield from _refused_span(s, "inline range", inline, "is inline", recreate(s))
-    elif inline.pieces:
-        yield Violation(
-            span_evidence("inline range", inline, FIEMAP),
-            recreate(s),
-            errno="EINVAL",
-            log=btrfs_log(s, "swapfile must not be inline"),
-            at=btrfs_order(inline.first[0].offset, 1),
-        )
 
 
 @rule("file-shared", Severity.REFUSED, stage=Stage.MAP, when=iomap)

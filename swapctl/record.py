@@ -1,15 +1,18 @@
 """Snapshots as JSON and back, without loss: what `facts` prints, `check --facts` reads."""
 
 import json
+import os
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from swapctl import __version__
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.facts import Snapshot, Unknown
+from swapctl.facts import ExtentMap, File, Snapshot, Spans, Unknown
 
 FORMAT = 1
 _TAG = "unknown"
+_NUMBERS = range(-(2**63), 2**64)
+_LEAST_PAGE = 4096
 R = TypeVar("R")
 
 
@@ -42,7 +45,7 @@ def _decode_record(kind: Any, value: Any, where: str) -> Any:
     unknown = set(value) - set(hints)
     if missing or unknown:
         odd = sorted(missing or unknown)[0]
-        raise _Mismatch(f"{where} {'lacks' if missing else 'has an unknown field'} {odd!r}")
+        raise _Mismatch(f"{where} {'lacks' if missing else 'has an unknown field'} {odd[:40]!r}")
     return kind(**{n: _decode(t, value[n], f"{where}.{n}") for n, t in hints.items()})
 
 
@@ -75,7 +78,27 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return _decode_record(kind, value, where)
     if type(value) is not kind:
         raise _Mismatch(f"{where} is not of type {kind.__name__}")
+    if kind is int and value not in _NUMBERS:
+        raise _Mismatch(f"{where} is a number that no kernel has")
+    if kind is str:
+        try:
+            os.fsencode(value)
+        except UnicodeEncodeError:
+            raise _Mismatch(f"{where} stands for no bytes") from None
     return value
+
+
+def _check(s: Snapshot) -> None:
+    """What holds for everything that was read from a machine; the rules rely on it."""
+    page = s.host.page_size
+    if page < _LEAST_PAGE or page & (page - 1):
+        raise _Mismatch("snapshot.host.page_size is no size of a page")
+    if isinstance(s.file, File) and s.ancestors == ():
+        raise _Mismatch("snapshot.ancestors lacks the root directory")
+    if isinstance(s.extents, ExtentMap):
+        for name, spans in s.extents._asdict().items():
+            if isinstance(spans, Spans) and bool(spans.first) != (spans.pieces > 0):
+                raise _Mismatch(f"snapshot.extents.{name} does not agree with itself")
 
 
 def load(text: str, name: str) -> Snapshot:
@@ -95,10 +118,12 @@ def load(text: str, name: str) -> Snapshot:
         raise refuse(f"no JSON ({error})") from None
     if not isinstance(value, dict) or "snapshot" not in value:
         raise refuse("no snapshot in it")
-    if value.get("facts") != FORMAT:
-        raise refuse(f"format {value.get('facts')!r}, this version reads {FORMAT}")
+    version = value.get("facts")
+    if type(version) is not int or version != FORMAT:
+        raise refuse(f"not of format {FORMAT}, which is what this version reads")
     try:
         snapshot: Snapshot = _decode(Snapshot, value["snapshot"], "snapshot")
+        _check(snapshot)
     except _Mismatch as mismatch:
         raise refuse(str(mismatch)) from None
     return snapshot

@@ -8,11 +8,10 @@ from swapctl.activate import deactivate, find_area, leaving
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import SwapArea
 from swapctl.output import emit
+from swapctl.render.active import left_json, left_text, stays_json, stays_text
 from swapctl.render.progress import progress_line
 from swapctl.rules.catalogue import LEAVING_RULES
-from swapctl.rules.engine import Outcome, evaluate
-from swapctl.text import shown
-from swapctl.units import format_bytes, format_seconds
+from swapctl.rules.engine import evaluate
 
 _LOOK_EVERY = 0.25
 
@@ -44,19 +43,6 @@ def _deactivate(area: SwapArea, quiet: bool) -> None:
         watcher.join()
 
 
-def _refuse(outcome: Outcome, area: SwapArea, output_format: str) -> None:
-    if output_format == "json":
-        from swapctl.render.json import document, dump, finding
-
-        findings = [finding(one) for one in outcome.findings]
-        emit(dump(document(None, path=area.path, changed=False, findings=findings)))
-    else:
-        from swapctl.render.text import finding_lines
-
-        lines = [f"{shown(area.path)}: not deactivated (--force does it all the same)", ""]
-        emit("\n".join([*lines, *(x for f in outcome.findings for x in finding_lines(f, False))]))
-
-
 def run(path: str, *, force: bool, quiet: bool, output_format: str) -> int:
     """Deactivate an area, unless memory cannot take its pages back."""
     area = find_area(path)
@@ -67,31 +53,15 @@ def run(path: str, *, force: bool, quiet: bool, output_format: str) -> int:
             path=path,
             errno="EINVAL",
         )
+    as_json = output_format == "json"
     outcome = evaluate(LEAVING_RULES, leaving(area))
     if outcome.findings and not force:
         if not quiet:
-            _refuse(outcome, area, output_format)
+            emit(stays_json(area, outcome) if as_json else stays_text(area, outcome))
         return ExitCode.FINDINGS
     start = time.monotonic()
     _deactivate(area, quiet)
     seconds = time.monotonic() - start
-    if quiet:
-        return ExitCode.OK
-    if output_format == "json":
-        from swapctl.render.json import document, dump
-
-        emit(
-            dump(
-                document(
-                    None,
-                    path=area.path,
-                    changed=True,
-                    bytes_read_back=area.used,
-                    seconds=round(seconds, 3),
-                )
-            )
-        )
-    else:
-        back = f", {format_bytes(area.used)} read back" if area.used else ""
-        emit(f"{shown(area.path)}: deactivated in {format_seconds(seconds)}{back}")
+    if not quiet:
+        emit(left_json(area, seconds) if as_json else left_text(area, seconds))
     return ExitCode.OK

@@ -1,15 +1,14 @@
 """on: check, activate, and see what the kernel made of it."""
 
-from swapctl.activate import activate
+from swapctl.activate import activate, find_area
 from swapctl.commands.check import print_reports
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.facts import SwapArea
 from swapctl.gather import snapshot
 from swapctl.output import emit, use_color
+from swapctl.render.active import area_json, area_text
 from swapctl.rules import RULES, Report, judge
 from swapctl.rules.engine import Severity
 from swapctl.text import shown
-from swapctl.units import format_bytes
 
 
 def _check_allowed(names: tuple[str, ...]) -> None:
@@ -33,39 +32,6 @@ def stops(report: Report, allowed: tuple[str, ...]) -> bool:
     )
 
 
-def _print_area(report: Report, area: SwapArea, changed: bool, output_format: str) -> None:
-    if output_format == "json":
-        from swapctl.render.json import document, dump, target
-
-        made = {
-            **target(report),
-            "active": True,
-            "changed": changed,
-            "size_bytes": area.size,
-            "priority": area.priority,
-        }
-        emit(dump(document(report.snapshot.host, targets=[made])))
-    elif output_format == "text":
-        words = "activated" if changed else "nothing to do, it is active"
-        emit(f"{shown(area.path)}: {words}: {format_bytes(area.size)}, priority {area.priority}")
-
-
-def switch(
-    report: Report,
-    priority: int | None,
-    discard: str | None,
-    allowed: tuple[str, ...],
-    output_format: str,
-) -> ExitCode:
-    """Activate what was judged; `output_format` none prints nothing but errors."""
-    if stops(report, allowed):
-        print_reports([report], output_format, verbose=False, color=False)
-        return ExitCode.FINDINGS
-    area = activate(report, priority, discard)
-    _print_area(report, area, True, output_format)
-    return ExitCode.OK
-
-
 def run(
     path: str,
     *,
@@ -79,20 +45,26 @@ def run(
 ) -> int:
     """Activate an area unless something stands in its way."""
     _check_allowed(allow)
-    shape = "none" if quiet else output_format
     report = judge(snapshot(path))
-    if report.active:
-        from swapctl.activate import find_area
-
-        area = find_area(path)
-        if area is not None:
-            _print_area(report, area, False, shape)
-            return ExitCode.OK
-    if stops(report, allow):
+    area = find_area(path) if report.active else None
+    if area is None and stops(report, allow):
         if not quiet:
             print_reports([report], output_format, verbose=False, color=use_color(color))
         return ExitCode.FINDINGS
-    if dry_run:
-        emit(f"{shown(path)}: would be activated ({report.verdict})")
+    if area is None and dry_run:
+        if output_format == "json":
+            print_reports([report], output_format, verbose=False, color=False)
+        else:
+            emit(f"{shown(path)}: would be activated ({report.verdict})")
         return ExitCode.OK
-    return switch(report, priority, discard, allow, shape)
+    changed = area is None
+    if area is None:
+        area = activate(report, priority, discard)
+    if not quiet:
+        as_json = output_format == "json"
+        emit(
+            area_json(report, area, changed=changed)
+            if as_json
+            else area_text(area, changed=changed)
+        )
+    return ExitCode.OK

@@ -6,21 +6,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from swapctl import apply
+from swapctl.activate import activate
 from swapctl.errors import ExitCode, SwapctlError
+from swapctl.facts import File, SwapHeader
 from swapctl.gather import place as places
 from swapctl.gather import snapshot
 from swapctl.output import emit
 from swapctl.place import Place
-from swapctl.plan import Plan, make_plan
+from swapctl.plan import make_plan
+from swapctl.render.active import area_text
+from swapctl.render.prepare import done_json, done_text, plan_json, plan_text, refusal
 from swapctl.render.progress import progress_line
 from swapctl.rules import Report, judge
 from swapctl.rules.catalogue import PLACE_RULES
-from swapctl.rules.engine import Outcome, evaluate
-from swapctl.text import shown
-from swapctl.units import format_bytes, format_seconds, parse_reserve, parse_size, resolve_size
+from swapctl.rules.engine import evaluate
+from swapctl.units import parse_reserve, parse_size, resolve_size
 
 _REDRAW = 0.1
 
@@ -75,77 +77,22 @@ def _label(text: str) -> str:
     return text
 
 
-def _refuse(outcome: Outcome, place: Place, output_format: str) -> ExitCode:
-    """Print why nothing is made."""
-    if output_format == "json":
-        from swapctl.render.json import document, dump, finding
-
-        findings = [finding(one) for one in outcome.findings]
-        undecided = [u._asdict() for u in outcome.undecided]
-        emit(
-            dump(
-                document(
-                    place.host,
-                    targets=[],
-                    changed=False,
-                    findings=findings,
-                    undecided=undecided,
-                )
-            )
-        )
-    else:
-        from swapctl.render.text import place_text
-
-        emit(place_text(place, outcome))
-    return ExitCode.FINDINGS if outcome.findings else ExitCode.UNDECIDED
-
-
 def _wanted_already(place: Place, label: str, uuid: str | None) -> Report | None:
     """The report on what stands at the path, if it is already what was asked for."""
     if place.existing != "regular":
         return None
     report = judge(snapshot(place.path))
-    seen = report.snapshot
-    header, file = seen.header, seen.file
+    file, header = report.snapshot.file, report.snapshot.header
     if (
-        report.verdict in ("ready", "usable")
-        and getattr(file, "size", None) == place.size
-        and (not label or getattr(header, "label", None) == label)
-        and (uuid is None or getattr(header, "uuid", None) == uuid.lower())
+        report.verdict not in ("ready", "usable")
+        or not isinstance(file, File)
+        or not isinstance(header, SwapHeader)
+        or file.size != place.size
+        or (label and header.label != label)
+        or (uuid is not None and header.uuid != uuid.lower())
     ):
-        return report
-    return None
-
-
-def _print_done(report: Report, plan: Plan | None, seconds: float, output_format: str) -> None:
-    if output_format == "json":
-        from swapctl.render.json import document, dump, target
-
-        made: dict[str, Any] = {
-            **target(report),
-            "changed": plan is not None,
-            "method": plan.method if plan else None,
-            "bytes": plan.size if plan else 0,
-            "seconds": round(seconds, 3),
-        }
-        emit(dump(document(report.snapshot.host, targets=[made])))
-        return
-    path = report.snapshot.path
-    if plan is None:
-        emit(f"{shown(path)}: nothing to do, it is what was asked for ({report.verdict})")
-        return
-    rate = f", {format_bytes(int(plan.size / seconds))}/s" if seconds > 0.5 else ""
-    emit(
-        f"{shown(path)}: {format_bytes(plan.size)} ({plan.size} bytes) prepared in "
-        f"{format_seconds(seconds)}{rate}, verdict {report.verdict}"
-    )
-
-
-def _print_plan(plan: Plan) -> None:
-    lines = [f"would make {shown(plan.path)}, {format_bytes(plan.size)} ({plan.size} bytes):"]
-    lines += [f"  {number}. {step.text}" for number, step in enumerate(plan.steps, 1)]
-    commands = [step.command for step in plan.steps if step.command]
-    emit("\n".join([*lines, "about the same in a shell:", *(f"    {c}" for c in commands)]))
+        return None
+    return report
 
 
 def run(
@@ -178,18 +125,25 @@ def run(
     if report is None:
         outcome = evaluate(PLACE_RULES, place)
         if outcome.findings or outcome.undecided:
-            return _refuse(outcome, place, output_format)
+            if not quiet:
+                emit(refusal(place, outcome, as_json=output_format == "json"))
+            return ExitCode.FINDINGS if outcome.findings else ExitCode.UNDECIDED
         plan = make_plan(place, method=method, uuid=uuid_bytes, label=label)
         if dry_run:
-            _print_plan(plan)
+            as_json = output_format == "json"
+            emit(plan_json(plan, place.host) if as_json else plan_text(plan))
             return ExitCode.OK
         with _interruptible():
             apply.run(plan, _progress(quiet))
         report = judge(snapshot(plan.path))
-    if not quiet:
-        _print_done(report, plan, time.monotonic() - start, output_format)
+    seconds = time.monotonic() - start
+    if output_format == "text" and not quiet:
+        emit(done_text(report, plan, seconds))
+    area = None
     if switch_on and not report.active and not dry_run:
-        from swapctl.commands.on import switch
-
-        return switch(report, priority, discard, (), "none" if output_format == "json" else "text")
+        area = activate(report, priority, discard)
+    if output_format == "json" and not quiet:
+        emit(done_json(report, plan, seconds, area))
+    elif area is not None and not quiet:
+        emit(area_text(area, changed=True))
     return ExitCode.OK

@@ -155,7 +155,8 @@ def extents_unwritten_refused(s: Snapshot) -> Iterator[Violation]:
     Source: ext4 moved bmap to iomap in 5.7 and got swap_activate in 5.10; xfs got it in 4.18.
     """
     unwritten = the_extents(s).unwritten
-    release = tuple(int(n) for n in s.host.kernel.split("-")[0].split(".")[:2] if n.isdecimal())
+    parts = s.host.kernel.split("-")[0].split(".")[:2]
+    release = tuple(int(n[:9]) for n in parts if n.isdecimal())
     for names, first, good in UNWRITTEN_REFUSED:
         if unwritten.pieces and fstype(s) in names and first <= release < good:
             yield Violation(

@@ -34,7 +34,10 @@ def swapon8_skips(s: Snapshot) -> Iterator[Violation]:
         text = f"{format_bytes(file.blocks_512 * 512)} for a size of {format_bytes(file.size)}"
         yield Violation(
             (Evidence("blocks", file.blocks_512, text, STAT),),
-            Fix("Where the extent map shows no hole, ask the kernel itself:", (f"swapctl on {quoted(s.path)}",)),
+            Fix(
+                "Where the extent map shows no hole, ask the kernel itself:",
+                (f"swapctl on {quoted(s.path)}",),
+            ),
         )
 
 

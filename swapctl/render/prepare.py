@@ -1,0 +1,77 @@
+"""What prepare is going to do, did, or will not do."""
+
+from typing import Any
+
+from swapctl.facts import Host, SwapArea
+from swapctl.place import Place
+from swapctl.plan import Plan
+from swapctl.render.json import document, dump, finding, target
+from swapctl.render.text import place_text
+from swapctl.rules import Report
+from swapctl.rules.engine import Outcome
+from swapctl.text import shown
+from swapctl.units import format_bytes, format_seconds
+
+
+def refusal(place: Place, outcome: Outcome, *, as_json: bool) -> str:
+    """Why nothing is made."""
+    if not as_json:
+        return place_text(place, outcome)
+    return dump(
+        document(
+            place.host,
+            targets=[],
+            changed=False,
+            findings=[finding(one) for one in outcome.findings],
+            undecided=[
+                {"rule": u.rule_id, "lacks": u.lacks, "reason": u.reason} for u in outcome.undecided
+            ],
+        )
+    )
+
+
+def plan_json(plan: Plan, host: Host) -> str:
+    """The steps for programs."""
+    steps = [step._asdict() for step in plan.steps]
+    return dump(
+        document(
+            host,
+            targets=[],
+            changed=False,
+            plan={"path": plan.path, "bytes": plan.size, "method": plan.method, "steps": steps},
+        )
+    )
+
+
+def plan_text(plan: Plan) -> str:
+    """The steps, and about the same as shell commands."""
+    lines = [f"would make {shown(plan.path)}, {format_bytes(plan.size)} ({plan.size} bytes):"]
+    lines += [f"  {number}. {step.text}" for number, step in enumerate(plan.steps, 1)]
+    commands = [f"    {step.command}" for step in plan.steps if step.command]
+    return "\n".join([*lines, "about the same in a shell:", *commands])
+
+
+def done_text(report: Report, plan: Plan | None, seconds: float) -> str:
+    """The line about a file that is there now; without a plan it was there before."""
+    path = shown(report.snapshot.path)
+    if plan is None:
+        return f"{path}: nothing to do, it is what was asked for ({report.verdict})"
+    rate = f", {format_bytes(int(plan.size / seconds))}/s" if seconds > 0.5 else ""
+    return (
+        f"{path}: {format_bytes(plan.size)} ({plan.size} bytes) prepared in "
+        f"{format_seconds(seconds)}{rate}, verdict {report.verdict}"
+    )
+
+
+def done_json(report: Report, plan: Plan | None, seconds: float, area: SwapArea | None) -> str:
+    """The target with what was done; `area` is set when it was activated too."""
+    made: dict[str, Any] = {
+        **target(report),
+        "changed": plan is not None,
+        "method": plan.method if plan else None,
+        "bytes": plan.size if plan else 0,
+        "seconds": round(seconds, 3),
+    }
+    if area is not None:
+        made |= {"active": True, "size_bytes": area.size, "priority": area.priority}
+    return dump(document(report.snapshot.host, targets=[made]))

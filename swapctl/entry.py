@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.output import fail, wants_json
+from swapctl.output import fail, wants_json, wants_nagios
 
 PLAIN = ("check", "status")
 
@@ -39,7 +39,10 @@ def guarded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SwapctlError as error:
-        return fail(error, as_json=wants_json(arguments))
+        code = fail(error, as_json=wants_json(arguments))
+        # The plugin convention of monitoring systems has no usage error, only UNKNOWN.
+        misused = code is ExitCode.USAGE and wants_nagios(arguments)
+        return ExitCode.UNDECIDED if misused else code
     except Exception as error:  # the last resort: a user never sees a traceback
         where = error.__traceback__
         while where is not None and where.tb_next is not None:

@@ -5,67 +5,75 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """A log line: the part that identifies it, the rule that explains it ("" if none), and what it
-    means where no rule does."""
+    """A log line: the pattern of the whole line, since it may quote a file's name, the rule that
+    explains it ("" if none), and what it means where no rule does."""
 
     pattern: str
     rule_id: str
     text: str = ""
 
 
+_IOMAP = r"swapon: file .* "
+_BTRFS = r"BTRFS warning \(device [^)]*\): "
+
 MEANINGS = (
     Meaning(r"Unable to find swap-space signature", "header-missing"),
-    Meaning(r"Unable to handle swap header version", "header-version"),
+    Meaning(r"Unable to handle swap header version -?\d+", "header-version"),
     Meaning(r"Swap area shorter than signature indicates", "header-too-long"),
     Meaning(r"Empty swap-file", "area-empty"),
-    Meaning(r"swapon: file .* has unallocated extents", "file-holes"),
-    Meaning(r"swapon: file .* has shared extents", "file-shared"),
-    Meaning(r"swapon: file .* is inline", "file-inline"),
-    Meaning(r"swapon: file .* is not committed", "file-delayed"),
+    Meaning(r"Bad slot offset is out of border: .*", "header-bad-page-range"),
+    Meaning(r"Duplicated bad slot offset \d+", "header-bad-page-twice"),
+    Meaning(_IOMAP + r"has unallocated extents", "file-holes"),
+    Meaning(_IOMAP + r"has shared extents", "file-shared"),
+    Meaning(_IOMAP + r"is inline", "file-inline"),
+    Meaning(_IOMAP + r"is not committed", "file-delayed"),
     Meaning(
-        r"swapon: file .* outside the main device",
+        _IOMAP + r"outside the main device",
         "",
         "The file has extents on another device of the filesystem than the one it swaps to.",
     ),
-    Meaning(r"swapon: Cannot find a single usable page", "area-no-page"),
+    Meaning(r"swapon: Cannot find a single usable page in file\.", "area-no-page"),
     Meaning(r"swapon: swapfile has holes", "filesystem-unsupported"),
-    Meaning(r"swap activate: swapfile has holes", "file-holes"),
-    Meaning(r"swapfile must not be compressed", "btrfs-compressed"),
-    Meaning(r"swapfile must not be copy-on-write", "btrfs-cow"),
-    Meaning(r"swapfile must not be checksummed", "btrfs-checksummed"),
-    Meaning(r"swapfile must not have holes", "file-holes"),
-    Meaning(r"swapfile must not be inline", "file-inline"),
-    Meaning(r"swapfile must have single data profile", "btrfs-profile"),
-    Meaning(r"swapfile must be on one device", "btrfs-devices"),
-    Meaning(r"while exclusive operation is running", "btrfs-exclusive-operation"),
+    Meaning(r"(CIFS: )?swap activate: swapfile has holes", "file-holes"),
+    Meaning(_BTRFS + r"swapfile must not be compressed", "btrfs-compressed"),
+    Meaning(_BTRFS + r"swapfile must not be copy-on-write", "btrfs-cow"),
+    Meaning(_BTRFS + r"swapfile must not be checksummed", "btrfs-checksummed"),
+    Meaning(_BTRFS + r"swapfile must not have holes", "file-holes"),
+    Meaning(_BTRFS + r"swapfile must not be inline", "file-inline"),
+    Meaning(_BTRFS + r"swapfile must have single data profile", "btrfs-profile"),
+    Meaning(_BTRFS + r"swapfile must be on one device", "btrfs-devices"),
     Meaning(
-        r"because snapshot creation is in progress",
+        _BTRFS + r"cannot activate swapfile while exclusive operation is running",
+        "btrfs-exclusive-operation",
+    ),
+    Meaning(
+        _BTRFS + r"cannot activate swapfile because snapshot creation is in progress",
         "",
         "A snapshot of the subvolume is being taken at this moment; try again.",
     ),
     Meaning(
-        r"because subvolume \d+ is being deleted",
+        _BTRFS + r"cannot activate swapfile because subvolume \d+ is being deleted",
         "",
         "The subvolume that holds the file is being deleted.",
     ),
     Meaning(
-        r"block group for swapfile at \d+ is read-only",
+        _BTRFS + r"block group for swapfile at \d+ is read-only.*",
         "",
         "A scrub, or an error, has made the block group read-only; try again when scrub has ended.",
     ),
     Meaning(
-        r"could not find block group containing swapfile",
+        _BTRFS + r"could not find block group containing swapfile",
         "",
         "The filesystem has lost track of the file's block group; run btrfs check.",
     ),
-    Meaning(r"encrypted swapfile .* is unsupported", "file-encrypted"),
+    Meaning(r"Filesystem-level encrypted swapfile .* is unsupported.*", "file-encrypted"),
 )
 
 
 def meaning(line: str) -> Meaning | None:
     """What a line says about swap; None when it is about something else."""
     for known in MEANINGS:
-        if re.search(known.pattern, line):
+        if re.fullmatch(known.pattern, line, re.DOTALL):
             return known
     return None
 

@@ -3,6 +3,7 @@
 import json
 import os
 import types
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from swapctl import __version__
@@ -37,16 +38,29 @@ def dump(snapshot: Snapshot) -> str:
     )
 
 
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """The types of a record's fields; evaluating the annotations takes long."""
+    return get_type_hints(kind)
+
+
 def _decode_record(kind: Any, value: Any, where: str) -> Any:
+    """A field that an older version did not record is Unknown, where it can be."""
     if not isinstance(value, dict):
         raise _Mismatch(f"{where} is not an object")
-    hints = get_type_hints(kind)
-    missing = set(hints) - set(value)
-    unknown = set(value) - set(hints)
-    if missing or unknown:
-        odd = sorted(missing or unknown)[0]
-        raise _Mismatch(f"{where} {'lacks' if missing else 'has an unknown field'} {odd[:40]!r}")
-    return kind(**{n: _decode(t, value[n], f"{where}.{n}") for n, t in hints.items()})
+    fields = _fields(kind)
+    unknown = sorted(set(value) - set(fields))
+    if unknown:
+        raise _Mismatch(f"{where} has an unknown field {unknown[0][:40]!r}")
+    found = {}
+    for name, hint in fields.items():
+        if name in value:
+            found[name] = _decode(hint, value[name], f"{where}.{name}")
+        elif Unknown in get_args(hint):
+            found[name] = Unknown(name.replace("_", " "), "not recorded")
+        else:
+            raise _Mismatch(f"{where} lacks {name!r}")
+    return kind(**found)
 
 
 def _decode_tuple(kind: Any, value: Any, where: str) -> Any:

@@ -5,8 +5,9 @@ from importlib import import_module
 import click
 
 from swapctl import __version__
+from swapctl.cli.options import Command
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.output import wants_json, wants_nagios
+from swapctl.output import emit, wants_json, wants_nagios
 
 # Name, then the line of --help; the module of the same name defines `command`.
 COMMANDS = {
@@ -21,7 +22,7 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
+class Commands(Command, click.Group):
     """A group that imports a command when it is called, not when help lists it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,12 +43,25 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        emit(f"swapctl {__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="swapctl", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.option("-l", "--list", "list_areas", is_flag=True, help="Same as status.")
 @click.pass_context
 def group(ctx: click.Context, list_areas: bool) -> int:
@@ -57,7 +71,7 @@ def group(ctx: click.Context, list_areas: bool) -> int:
             status = group.get_command(ctx, "status")
             assert status is not None
             return int(ctx.invoke(status) or 0)
-        click.echo(ctx.get_help())
+        emit(ctx.get_help())
     return 0
 
 
@@ -71,7 +85,7 @@ def run(arguments: list[str]) -> int:
         if wants_json(arguments):
             raise SwapctlError(error.format_message(), code=ExitCode.USAGE) from None
         error.show()
-        # The plugin convention of monitoring systems has no usage error, only UNKNOWN.
+        # As for every other error of a plugin: it has no usage error, only UNKNOWN.
         return ExitCode.UNDECIDED if wants_nagios(arguments) else ExitCode.USAGE
     except click.ClickException as error:
         raise SwapctlError(error.format_message()) from None

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from swapctl.cli.options import color_option, format_option, quiet_option, verbose_option
+from swapctl.cli.options import Command, color_option, format_option, quiet_option, verbose_option
 from swapctl.commands import check
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @format_option("text", "json", "nagios")
 @click.option("--strict", is_flag=True, help="Warnings count as findings (exit 1).")

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from swapctl.cli.options import format_option
+from swapctl.cli.options import Command, format_option
 from swapctl.commands import explain
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("rules", nargs=-1, metavar="[RULE...]")
 @format_option("text", "json")
 def command(**options: Any) -> int:

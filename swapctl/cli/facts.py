@@ -2,10 +2,11 @@
 
 import click
 
+from swapctl.cli.options import Command
 from swapctl.commands import facts
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", metavar="PATH")
 def command(path: str) -> int:
     """Print everything that the rules see of PATH, as JSON.

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from swapctl.cli.options import format_option
+from swapctl.cli.options import Command, format_option
 
 _SHORTEST, _LONGEST = 0.1, 86400.0
 
@@ -17,7 +17,7 @@ def _checked_interval(ctx: click.Context, param: click.Parameter, value: float) 
     return value
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--interval",
     type=float,

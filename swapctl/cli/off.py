@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from swapctl.cli.options import format_option, quiet_option
+from swapctl.cli.options import Command, format_option, quiet_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", metavar="PATH")
 @click.option("--force", is_flag=True, help="Even when memory may not hold the pages.")
 @quiet_option

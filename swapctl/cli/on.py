@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from swapctl.cli.options import (
+    Command,
     allow_option,
     color_option,
     discard_option,
@@ -15,7 +16,7 @@ from swapctl.cli.options import (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", metavar="PATH")
 @priority_option
 @discard_option

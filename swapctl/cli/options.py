@@ -5,7 +5,26 @@ from typing import Any, TypeVar
 
 import click
 
+from swapctl.output import emit
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        emit(ctx.get_help())
+        ctx.exit()
+
+
+class Command(click.Command):
+    """A command whose help is printed like every report, so that a full device is an error."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """click's own, with another way to print."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from swapctl.cli.options import (
+    Command,
     discard_option,
     dry_run_option,
     format_option,
@@ -14,7 +15,7 @@ from swapctl.cli.options import (
 from swapctl.plan import METHODS
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", required=False)
 @click.option("--size", required=True, help="Such as 8G, 8GB, 512M, 50%RAM, 2xRAM or auto.")
 @click.option("--fs", "fstype", metavar="TYPE", help="Filesystem type the file must live on.")

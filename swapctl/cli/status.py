@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
-from swapctl.cli.options import format_option
+from swapctl.cli.options import Command, format_option
 from swapctl.commands import status
 from swapctl.render.status import COLUMNS
 
 _EPILOG = "\b\nColumns:\n" + "\n".join(f"  {c.header:<8} {c.help}" for c in COLUMNS)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=Command, epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @format_option("text", "json", "markdown")
 @click.option("--bytes", "plain", is_flag=True, help="Sizes in bytes.")

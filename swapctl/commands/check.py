@@ -1,5 +1,7 @@
 """check: judge candidates and print the reports."""
 
+import errno
+import os
 import sys
 
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
@@ -32,6 +34,8 @@ def read_facts(name: str) -> Report:
     from swapctl.record import load
 
     try:
+        if name == "-" and sys.stdin is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if name == "-":
             text = sys.stdin.buffer.read().decode("utf-8", "replace")
         else:

@@ -48,11 +48,12 @@ def finding_lines(one: Finding, color: bool) -> Iterator[str]:
 
 
 def _file_line(s: Snapshot, file: File) -> str:
-    parts = [f"{file.kind} file" if file.kind == "regular" else file.kind]
+    what = file.kind
     if file.kind == "regular":
-        parts[0] = f"{format_bytes(file.size)} {parts[0]}"
-    elif s.device is not None and not isinstance(s.device, Unknown):
-        parts[0] = f"{format_bytes(s.device.size)} {parts[0]} device {s.device.name}"
+        what = f"{format_bytes(file.size)} regular file"
+    elif file.kind == "block" and s.device is not None and not isinstance(s.device, Unknown):
+        what = f"{format_bytes(s.device.size)} block device {s.device.name}"
+    parts = [what]
     parts.append(f"mode {file.mode:04o}, uid {file.uid}")
     extents = s.extents
     if extents is not None and not isinstance(extents, Unknown):

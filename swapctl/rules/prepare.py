@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from swapctl.facts import FilesystemState, Unknown, need
+from swapctl.facts import FilesystemState, need
 from swapctl.filesystems import lookup
 from swapctl.place import Place
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
@@ -185,7 +185,7 @@ def place_encrypted(p: Place) -> Iterator[Violation]:
 
     Source: Documentation/filesystems/fscrypt.rst.
     """
-    if not isinstance(p.flags, Unknown) and "encrypt" in p.flags:
+    if "encrypt" in need(p.flags):
         yield Violation(
             (Evidence("directory flags", "encrypt", "encrypt", "FS_IOC_GETFLAGS"),),
             Fix("Choose a directory outside of the encrypted tree."),

@@ -1,39 +1,21 @@
 """The vocabulary: what is known about a machine and about one candidate for swap.
 
-Everything here is an immutable record that imports nothing of swapctl. Records are NamedTuples
-because defining one costs a tenth of a frozen dataclass and the start of the program pays for each.
+Everything here is an immutable record that imports nothing of swapctl but the other parts of the
+vocabulary, network_facts.py and unknown.py. Records are NamedTuples because defining one costs a
+tenth of a frozen dataclass and the start of the program pays for each.
 Units: sizes and offsets are bytes unless the name ends in `_pages` or `_512`; pages are those of
 `Host.page_size`. Device numbers are text, "8:1", as sysfs and mountinfo print them.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-T = TypeVar("T")
+from swapctl.network_facts import NetworkFacts
+from swapctl.unknown import NotKnown as NotKnown
+from swapctl.unknown import Unknown as Unknown
+from swapctl.unknown import need as need
 
 # No kernel since 5.14 holds fewer swap areas at once (MAX_SWAPFILES, include/linux/swap.h).
 LEAST_MAX_AREAS = 23
-
-
-class Unknown(NamedTuple):
-    """A fact that could not be read: `what` it is ("extent map") and the `reason`."""
-
-    what: str
-    reason: str
-
-
-class NotKnown(Exception):
-    """A rule asked for a fact that is Unknown; the rule becomes undecided."""
-
-    def __init__(self, unknown: Unknown) -> None:
-        super().__init__(f"{unknown.what}: {unknown.reason}")
-        self.unknown = unknown
-
-
-def need(fact: T | Unknown) -> T:
-    """The fact itself; raises NotKnown when it could not be read."""
-    if isinstance(fact, Unknown):
-        raise NotKnown(fact)
-    return fact
 
 
 class Host(NamedTuple):
@@ -137,6 +119,20 @@ class ExtentMap(NamedTuple):
     inline: Spans
     delayed: Spans
     unlocated: Spans
+
+
+class BlockMap(NamedTuple):
+    """The file's blocks as FIBMAP tells them, walked as swapon(2) does where there are no extents.
+
+    `hole_at` is the file offset of the first block without a place, None where all have one.
+    `pages` are those that the kernel would take until then, at most as many as the header counts.
+    """
+
+    block_size: int
+    hole_at: int | None
+    pages: int
+    runs: int
+    first_physical: int | None
 
 
 class SwapHeader(NamedTuple):
@@ -259,7 +255,7 @@ class Snapshot(NamedTuple):
     """All that the rules may look at: one candidate on one machine at one moment.
 
     `lookup` is the errno of the path's resolution, None when it leads somewhere; `file` is None
-    when it does not. `filesystem_type` names the row of the filesystem table.
+    when it does not. `network` is None where no server is involved.
     """
 
     path: str
@@ -277,3 +273,5 @@ class Snapshot(NamedTuple):
     btrfs: BtrfsState | Unknown | None
     device: Device | Unknown | None
     areas: tuple[SwapArea, ...] | Unknown
+    blocks: BlockMap | Unknown | None
+    network: NetworkFacts | Unknown | None

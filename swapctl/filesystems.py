@@ -3,7 +3,8 @@
 Mechanism, what swapon(2) does to learn where the blocks are:
   iomap   iomap_swapfile_activate(), fs/iomap/swapfile.c
   bmap    generic_swapfile_activate(), mm/page_io.c
-  own     code of the filesystem's own (btrfs, f2fs, NFS, CIFS)
+  own     code of the filesystem's own that looks at the extents (btrfs, f2fs)
+  count   nothing is mapped: the number of blocks must cover the size (NFS, CIFS)
   none    it cannot; `answer` is how it says so
 Answer: "silent" is EINVAL without a log line, before the header is read (no read_folio);
 "holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open.
@@ -50,27 +51,28 @@ ROWS = (
     Filesystem("xfs", "iomap", recipe="write", judged=True),
     Filesystem("btrfs", "own", recipe="nocow", judged=True),
     Filesystem("f2fs", "own"),
-    Filesystem("nfs", "own"),
-    Filesystem("nfs4", "own"),
-    Filesystem("cifs", "own", hazard=_UNMARKED),
-    Filesystem("smb3", "own", hazard=_UNMARKED),
+    Filesystem("nfs", "count", judged=True),
+    Filesystem("nfs4", "count", judged=True),
+    Filesystem("cifs", "count", hazard=_UNMARKED),
+    Filesystem("smb3", "count", hazard=_UNMARKED),
     Filesystem("zonefs", "iomap"),
     Filesystem("exfat", "bmap"),
     Filesystem("ntfs", "iomap"),
     Filesystem("ntfs3", "bmap"),
-    Filesystem("vfat", "bmap"),
-    Filesystem("msdos", "bmap"),
-    Filesystem("jfs", "bmap"),
-    Filesystem("minix", "bmap"),
-    Filesystem("hfs", "bmap"),
-    Filesystem("hfsplus", "bmap"),
-    Filesystem("udf", "bmap"),
-    Filesystem("ufs", "bmap"),
-    Filesystem("gfs2", "bmap", hazard=_CLUSTER),
-    Filesystem("ocfs2", "bmap", hazard=_CLUSTER),
+    Filesystem("vfat", "bmap", judged=True),
+    Filesystem("msdos", "bmap", judged=True),
+    Filesystem("jfs", "bmap", judged=True),
+    Filesystem("minix", "bmap", judged=True),
+    Filesystem("hfs", "bmap", judged=True),
+    Filesystem("hfsplus", "bmap", judged=True),
+    Filesystem("udf", "bmap", judged=True),
+    Filesystem("ufs", "bmap", judged=True),
+    Filesystem("gfs2", "bmap", judged=True, hazard=_CLUSTER),
+    Filesystem("ocfs2", "bmap", judged=True, hazard=_CLUSTER),
     Filesystem(
         "fuseblk",
         "bmap",
+        judged=True,
         hazard="a userspace server owns the blocks: it may move or free them without knowing of "
         "the swap area, and it can itself be swapped out",
     ),
@@ -126,6 +128,9 @@ ROWS = (
     Filesystem("cgroup", "none", "holes", why=_PSEUDO),
     Filesystem("cgroup2", "none", "holes", why=_PSEUDO),
 )
+
+# Types whose files are on a server, at an address that their mount options name.
+SERVED = ("nfs", "nfs4", "cifs", "smb3", "ceph")
 
 BY_NAME = {row.name: row for row in ROWS}
 

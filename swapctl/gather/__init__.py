@@ -6,11 +6,12 @@ This package is the only place where an OSError becomes an Unknown.
 import os
 
 from swapctl.errors import errno_name
-from swapctl.facts import Caller, File, Snapshot, Unknown
-from swapctl.filesystems import lookup
+from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
+from swapctl.filesystems import SERVED, lookup
 from swapctl.gather import candidate, machine, storage
 from swapctl.gather.reading import attempt
 from swapctl.linux import libc
+from swapctl.network_facts import NetworkFacts
 
 # What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
 _NOWHERE = {"ENOENT", "ELOOP", "ENAMETOOLONG", "ENOTDIR"}
@@ -40,6 +41,8 @@ def snapshot(path: str) -> Snapshot:
         btrfs=None,
         device=None,
         areas=areas,
+        blocks=None,
+        network=None,
     )
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -75,11 +78,28 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
             mount=mount,
             filesystem=filesystem,
             device=storage.device(file, mount),
+            network=_network(file, mount, reader),
         )
         return _contents(reader, seen, file, page_size)
     finally:
         if isinstance(reader, int):
             os.close(reader)
+
+
+def _network(
+    file: File, mount: Mount | Unknown, reader: int | Unknown
+) -> NetworkFacts | Unknown | None:
+    """What lies between the file and its server; None where there is none."""
+    if file.kind != "regular":
+        return None
+    if isinstance(mount, Unknown):
+        return mount
+    if mount.fstype not in SERVED:
+        return None
+    # Only here, for the library that asks the network takes long to load.
+    from swapctl.gather import network
+
+    return network.look(mount, reader, file)
 
 
 def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int) -> Snapshot:
@@ -96,8 +116,12 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         return seen
     on = None if seen.mount is None or isinstance(seen.mount, Unknown) else seen.mount.fstype
     row = lookup(on) if on else None
-    if row is not None and row.mechanism == "none":
+    if row is not None and row.mechanism in ("none", "count"):
         return seen
+    if row is not None and row.mechanism == "bmap":
+        return seen._replace(
+            blocks=attempt("block map", lambda: storage.block_map(reader, seen.header, page_size))
+        )
     seen = seen._replace(
         extents=attempt("extent map", lambda: storage.extents(reader, file, on, page_size))
     )

@@ -5,6 +5,7 @@ import stat
 import time
 
 from swapctl.facts import (
+    BlockMap,
     BtrfsPlacement,
     BtrfsState,
     Device,
@@ -12,10 +13,11 @@ from swapctl.facts import (
     File,
     FilesystemState,
     Mount,
+    SwapHeader,
     Unknown,
 )
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import block, btrfs, btrfs_map, extent_map, fiemap, mounts, names
+from swapctl.linux import block, bmap, btrfs, btrfs_map, extent_map, fiemap, mounts, names
 
 _SUBVOLUME_TOP = 256  # BTRFS_FIRST_FREE_OBJECTID
 TMPFS_MAGIC = 0x01021994
@@ -54,6 +56,15 @@ def extents(reader: int, file: File, fstype: str | None, page_size: int) -> Exte
         time.sleep(_XFS_PAUSE)
         found = extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
     return found
+
+
+def block_map(reader: int, header: SwapHeader | Unknown | None, page_size: int) -> BlockMap:
+    """The block map, as far as swapon(2) would walk it: the header says how many pages it wants."""
+    size = os.fstat(reader).st_size
+    limit = size // page_size
+    if isinstance(header, SwapHeader) and header.signature_page_size == page_size:
+        limit = min(limit, header.last_page + 1)
+    return bmap.block_map(reader, page_size, limit)
 
 
 def _subvolume_read_only(resolved: str, file: File) -> bool:

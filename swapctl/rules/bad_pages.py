@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from swapctl.facts import Snapshot, Unknown, max_bad_pages, need
 from swapctl.rules.engine import Severity, Stage, Violation, rule
 from swapctl.rules.header import in_header, mkswap, signed
-from swapctl.rules.subject import block, regular, swappable
+from swapctl.rules.subject import block, regular, release, swappable
 
-# The releases of which it is not known whether they refuse a bad page that is listed twice.
-_BETWEEN = ("6.19", "7.0", "7.1")
+# Of the releases between it is not known whether they refuse a bad page that is listed twice.
+_LAST_TO_ACCEPT = (6, 18)
+_FIRST_TO_REFUSE = (7, 2)
 
 
 @rule("header-bad-pages", Severity.REFUSED, stage=Stage.HEADER, when=swappable)
@@ -49,7 +50,14 @@ def header_bad_page_range(s: Snapshot) -> Iterator[Violation]:
     if header and header.bad_page_count <= max_bad_pages(s.host.page_size):
         outside = [n for n in header.bad_pages if n == 0 or n > header.last_page]
         if outside:
-            yield Violation(in_header("bad page", outside[0]), mkswap(s), errno="EINVAL", at=1)
+            said = f"Bad slot offset is out of border: {outside[0]} (last_page: {header.last_page})"
+            yield Violation(
+                in_header("bad page", outside[0]),
+                mkswap(s),
+                errno="EINVAL",
+                log=said if release(s) >= _FIRST_TO_REFUSE else None,
+                at=1,
+            )
 
 
 @rule("header-bad-page-twice", Severity.REFUSED, stage=Stage.MAP, when=block)
@@ -65,9 +73,9 @@ def header_bad_page_twice(s: Snapshot) -> Iterator[Violation]:
     """
     header = signed(s)
     if header and len(set(header.bad_pages)) < len(header.bad_pages):
-        if s.host.kernel.startswith(_BETWEEN):
+        if _LAST_TO_ACCEPT < release(s) < _FIRST_TO_REFUSE:
             need(Unknown("the kernel's answer", "it changed in one of these releases"))
-        if int(s.host.kernel.partition(".")[0]) >= 7:
+        if release(s) >= _FIRST_TO_REFUSE:
             twice = next(n for n in header.bad_pages if header.bad_pages.count(n) > 1)
             yield Violation(
                 in_header("bad page", twice),

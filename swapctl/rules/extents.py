@@ -9,6 +9,7 @@ from swapctl.rules.subject import (
     judged,
     mapped_by,
     recreate,
+    release,
     span_evidence,
     the_extents,
     the_file,
@@ -155,10 +156,8 @@ def extents_unwritten_refused(s: Snapshot) -> Iterator[Violation]:
     Source: ext4 moved bmap to iomap in 5.7 and got swap_activate in 5.10; xfs got it in 4.18.
     """
     unwritten = the_extents(s).unwritten
-    parts = s.host.kernel.split("-")[0].split(".")[:2]
-    release = tuple(int(n[:9]) for n in parts if n.isdecimal())
     for names, first, good in UNWRITTEN_REFUSED:
-        if unwritten.pieces and fstype(s) in names and first <= release < good:
+        if unwritten.pieces and fstype(s) in names and first <= release(s) < good:
             yield Violation(
                 (
                     *span_evidence("unwritten range", unwritten, FIEMAP),

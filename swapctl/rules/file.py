@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, Unknown, need
+from swapctl.filesystems import SERVED
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.subject import STAT, block, found, fstype, recreate, regular, swappable, the_file
 from swapctl.units import format_bytes
@@ -115,6 +116,8 @@ def file_large_folios(s: Snapshot) -> Iterator[Violation]:
         state = need(s.filesystem)
         size = state.block_size if state else 0
         seen = Evidence("block size", size, f"{size} bytes", "statfs(2)")
+        if size > page and fstype(s) in SERVED:
+            return  # it is the size of requests to the server
     if size > page:
         yield Violation(
             (seen, Evidence("page size", page, f"{page} bytes", "sysconf(3)")),

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, need
+from swapctl.rules.bmap import the_blocks
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP
 from swapctl.rules.header import LEAST_LIMIT_PAGES, area_pages, signed
 from swapctl.rules.subject import (
     block,
+    by_blocks,
+    counted,
     fstype,
     judged,
     recreate,
@@ -26,8 +29,10 @@ KIB = 2**10
 def mapped_pages(s: Snapshot) -> int:
     """Pages that the kernel maps of the file or device, the header page among them, before the
     header's own limit."""
-    if the_file(s).kind == "block":
+    if block(s) or counted(s):
         return area_pages(s)
+    if by_blocks(s):
+        return the_blocks(s).pages
     return the_extents(s).usable_pages
 
 
@@ -67,7 +72,7 @@ def area_no_page(s: Snapshot) -> Iterator[Violation]:
 
 def countable(s: Snapshot) -> bool:
     """Can the pages that the kernel would use be counted?"""
-    return block(s) or judged(s)
+    return block(s) or judged(s) or counted(s) or by_blocks(s)
 
 
 @rule("area-empty", Severity.REFUSED, stage=Stage.EMPTY, when=countable)
@@ -81,7 +86,9 @@ def area_empty(s: Snapshot) -> Iterator[Violation]:
     Source: setup_swap_map() and its callers, mm/swapfile.c.
     """
     usable = usable_pages(s)
-    if usable is not None and usable <= 0 and mapped_pages(s) > 0:
+    # The walk over extents says so itself when there is not one page.
+    none_mapped = judged(s) and mapped_pages(s) == 0
+    if usable is not None and usable <= 0 and not none_mapped:
         yield Violation(
             (Evidence("usable pages", usable, str(usable), "computed"),),
             recreate(s)

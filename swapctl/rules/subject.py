@@ -67,6 +67,22 @@ def judged(s: Snapshot) -> bool:
     return mapped_by("iomap", "own")(s)
 
 
+def release(s: Snapshot) -> tuple[int, ...]:
+    """The first two numbers of the kernel's release."""
+    parts = s.host.kernel.partition("-")[0].split(".")[:2]
+    return tuple(int(n[:9]) for n in parts if n.isdecimal())
+
+
+def counted(s: Snapshot) -> bool:
+    """Is it a regular file of which the kernel maps no blocks: it asks a server for every page?"""
+    return mapped_by("count")(s)
+
+
+def by_blocks(s: Snapshot) -> bool:
+    """Is it a regular file whose blocks swapon(2) asks for one after the other (bmap)?"""
+    return mapped_by("bmap")(s)
+
+
 def the_extents(s: Snapshot) -> ExtentMap:
     """The extent map of a file that has one."""
     return need(s.extents) or need(Unknown("extent map", "the candidate has none"))

@@ -129,9 +129,7 @@ def test_label_bytes_that_are_not_utf8_round_trip() -> None:
 
 @pytest.mark.parametrize("size", [4096, 16384, 65536])
 def test_max_bad_pages_fits_the_page(size: int) -> None:
-    assert (
-        1536 + 4 * max_bad_pages(size) <= size - 10 < 1540 + 4 * max_bad_pages(size)
-    )
+    assert 1536 + 4 * max_bad_pages(size) <= size - 10 < 1540 + 4 * max_bad_pages(size)
 
 
 def test_no_signature_is_none() -> None:

@@ -22,7 +22,8 @@ from swapctl.samples import Delta, Event, Holder, Memory, Reading, Sample, Stall
 from swapctl.status import AreaStatus, Seen, Status, Zram, Zswap, area_status
 
 MIB = 1 << 20
-HOST = Host("6.12.0", "x86_64", "little", 4096, True, Unknown("limit", "not looked up"))
+NOT_READ = Unknown("limit", "not looked up")
+HOST = Host("6.12.0", "x86_64", "little", 4096, True, NOT_READ, NOT_READ)
 AREA = AreaStatus(
     name="/swapfile",
     type="file",

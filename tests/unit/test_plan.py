@@ -1,0 +1,173 @@
+"""Plans: the order of the steps, the choice of the method, and commands that really work."""
+
+import itertools
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from swapctl.facts import Device, Unknown, need
+from swapctl.place import Place
+from swapctl.plan import METHODS, Plan, choose_method, make_plan
+from swapctl.rules.catalogue import PLACE_RULES
+from swapctl.rules.engine import evaluate
+from tests.golden.regenerate import report
+from tests.kernel.loopfs import FILESYSTEMS, make
+from tests.unit.snapshots import alter
+
+MIB = 2**20
+UUID = bytes(range(16))
+ORDER = (
+    *("make-directory", "make-subvolume", "create", "nocow", "allocate", "write", "write-zeroes"),
+    *("header", "sync", "verify", "publish"),
+)
+
+
+def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 * MIB) -> Place:
+    """A file to be made next to the one on a recorded machine."""
+    s = report(machine).snapshot
+    mount, state = need(s.mount), need(s.filesystem)
+    assert mount is not None
+    assert state is not None
+    return Place(
+        path=path,
+        directory=os.path.dirname(path),
+        makes="",
+        existing=None,
+        size=size,
+        reserve=0,
+        wanted_type=None,
+        host=s.host,
+        caller=s.caller,
+        ancestors=s.ancestors,
+        mount=mount,
+        filesystem=state,
+        flags=(),
+        data_profiles=("single",) if mount.fstype == "btrfs" else (),
+        device=s.device,
+    )
+
+
+MACHINES = ("ext4-ready", "xfs-ready", "btrfs-ready")
+
+
+def plan(one: Place, method: str = "auto", label: str = "") -> Plan:
+    return make_plan(one, method=method, uuid=UUID, label=label)
+
+
+def actions(of: Plan) -> list[str]:
+    return [step.action for step in of.steps]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_recorded_places_pass_their_rules(machine: str) -> None:
+    outcome = evaluate(PLACE_RULES, place(machine))
+    assert (outcome.findings, outcome.undecided) == ((), ())
+
+
+CASES = list(itertools.product(MACHINES, METHODS, ("", "directory", "subvolume")))
+
+
+@pytest.mark.parametrize(("machine", "method", "makes"), CASES)
+def test_order(machine: str, method: str, makes: str) -> None:
+    """Not copy-on-write before there are blocks; no name before all is on the disk and judged."""
+    found = actions(plan(place(machine)._replace(makes=makes), method))
+    assert found == [action for action in ORDER if action in found]
+    assert {"create", "allocate", "header", "sync", "verify", "publish"} <= set(found)
+    assert found[-1] == "publish"
+    assert ("nocow" in found) == (machine == "btrfs-ready")
+    assert [a for a in found if a.startswith("make-")] == ([f"make-{makes}"] if makes else [])
+    wrote = [action for action in found if action.startswith("write")]
+    assert wrote == {"write-zeroes": ["write-zeroes"], "fallocate": []}.get(method, ["write"])
+
+
+def disk(**changes: object) -> Device:
+    """A whole disk that can write zeroes by itself."""
+    seen = need(report("ext4-ready").snapshot.device)
+    assert seen is not None
+    able = {"backing_file": None, "slaves": (), "write_zeroes_unmap_max_bytes": 2**31}
+    return alter(seen, **{**able, **changes})
+
+
+DEVICES = {
+    "disk": (disk(), "write-zeroes"),
+    "disk that cannot": (disk(write_zeroes_unmap_max_bytes=0), "write"),
+    "disk of an old kernel": (disk(write_zeroes_unmap_max_bytes=None), "write"),
+    "loop": (disk(backing_file="/images/a"), "write"),
+    "thin": (disk(name="dm-3", slaves=("dm-1", "dm-2")), "write"),
+    "none": (None, "write"),
+    "not known": (Unknown("block device", "no sysfs"), "write"),
+}
+
+
+@pytest.mark.parametrize(("device", "method"), DEVICES.values(), ids=DEVICES)
+def test_zeroes_are_left_to_the_device_only_where_nothing_thin_can_be_below(
+    device: Device | Unknown | None, method: str
+) -> None:
+    here = place()._replace(device=device)
+    assert choose_method(here, "auto") == method
+    assert plan(here).method == method
+    for wanted in METHODS[1:]:
+        assert choose_method(here, wanted) == wanted
+
+
+def test_a_plan_repeats_the_request() -> None:
+    made = plan(place(size=MIB), "write", "swap")
+    assert (made.path, made.directory, made.size) == ("/data/new", "/data", MIB)
+    assert (made.uuid, made.label, made.page_size) == (UUID, "swap", 4096)
+
+
+def test_commands_keep_strange_names_as_one_word() -> None:
+    path = "/data/a b;'c"
+    made = plan(place(path=path), label="my label;")
+    for step in made.steps:
+        if step.action in ("nocow", "allocate", "header", "sync", "verify"):
+            assert shlex.split(step.command)[-1] == path, step
+    (header,) = (step for step in made.steps if step.action == "header")
+    assert shlex.split(header.command) == ["mkswap", "-L", "my label;", path]
+
+
+MADE = {row.name: row for row in FILESYSTEMS if row.name in ("ext4", "xfs", "btrfs")}
+
+
+@pytest.fixture(params=MADE)
+def mounted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A filesystem on a loop device, mounted in a directory of root's own."""
+    with ExitStack() as undo:
+        yield make(MADE[request.param], tmp_path / "scratch", tmp_path, undo).path
+
+
+def swapctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "swapctl", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.kernel
+@pytest.mark.needs(
+    *("CAP_SYS_ADMIN", "loop devices", "tool mkswap", "tool chattr", "tool fallocate"),
+    *("tool mkfs.ext4", "tool mkfs.xfs", "tool mkfs.btrfs", "filesystem xfs", "filesystem btrfs"),
+)
+@pytest.mark.parametrize("name", ["swapfile", "a b'c"])
+def test_the_commands_of_a_dry_run_make_a_good_file(mounted: Path, name: str) -> None:
+    """What `prepare --dry-run` prints does about the same: check finds nothing in its product."""
+    path = mounted / name
+    dry = swapctl("prepare", str(path), "--size", "16M", "--label", "a b", "--dry-run")
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+    assert not path.exists()
+    _, _, shell = dry.stdout.partition("in a shell:\n")
+    commands = [line.strip() for line in shell.splitlines()]
+    assert len(commands) >= 6
+    script = f'swapctl() {{ {shlex.join([sys.executable, "-m", "swapctl"])} "$@"; }}\n'
+    script += "set -e\n" + "\n".join(commands)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    judged = swapctl("check", "--strict", str(path))
+    assert judged.returncode == 0, judged.stdout
+    assert judged.stdout.splitlines()[0].endswith(": ready")
+    assert path.stat().st_size == 16 * MIB

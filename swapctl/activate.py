@@ -62,6 +62,13 @@ def _explain(error: OSError, path: str, log: list[str] | None) -> SwapctlError:
     )
 
 
+def _log_since(log: int) -> list[str] | None:
+    try:
+        return kmsg.lines(log) if log >= 0 else None
+    except OSError:
+        return None
+
+
 def activate(report: Report, priority: int | None, discard: str | None) -> SwapArea:
     """swapon(2) on a judged candidate, then read back what the kernel made of it.
 
@@ -76,9 +83,7 @@ def activate(report: Report, priority: int | None, discard: str | None) -> SwapA
     try:
         libc.swapon(os.fsencode(path), swap_flags(priority, discard))
     except OSError as error:
-        with suppress(OSError):
-            raise _explain(error, path, kmsg.lines(log) if log >= 0 else None) from None
-        raise _explain(error, path, None) from None
+        raise _explain(error, path, _log_since(log)) from None
     finally:
         if log >= 0:
             os.close(log)
@@ -88,7 +93,8 @@ def activate(report: Report, priority: int | None, discard: str | None) -> SwapA
     area = active_area(seen) if seen else None
     predicted = report.swapon.usable_bytes
     if area is None or (predicted is not None and area.size != predicted):
-        libc.swapoff(os.fsencode(path))
+        with suppress(OSError):
+            libc.swapoff(os.fsencode(path))
         got = format_bytes(area.size) if area else "nothing"
         raise SwapctlError(
             f"/proc/swaps shows {got} where {format_bytes(predicted or 0)} was expected",

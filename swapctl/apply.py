@@ -85,7 +85,20 @@ def _write(work: Work) -> None:
 
 
 def _write_zeroes(work: Work) -> None:
-    libc.fallocate(work.fd, libc.FALLOC_FL_WRITE_ZEROES, 0, work.plan.size)
+    """Kernels have the mode for one filesystem earlier than for another, whatever the device."""
+    try:
+        libc.fallocate(work.fd, libc.FALLOC_FL_WRITE_ZEROES, 0, work.plan.size)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        if not work.plan.may_write:
+            raise SwapctlError(
+                "the filesystem or the device cannot write zeros by itself",
+                hint="Use --method write. Nothing was left behind.",
+                path=work.plan.path,
+                errno="EOPNOTSUPP",
+            ) from None
+        _write(work)
 
 
 def _write_header(work: Work) -> None:

@@ -40,9 +40,17 @@ class SwapctlError(Exception):
         self.errno = errno
 
 
+# Of two names for one number, those that the kernel's man pages use.
+_PREFERRED = {
+    errno_module.EOPNOTSUPP: "EOPNOTSUPP",
+    errno_module.EAGAIN: "EAGAIN",
+    errno_module.EDEADLK: "EDEADLK",
+}
+
+
 def errno_name(number: int | None) -> str:
     """The symbolic name of an errno, "EINVAL"; numbers without a name stay numbers."""
-    return errno_module.errorcode.get(number or 0, str(number))
+    return _PREFERRED.get(number or 0) or errno_module.errorcode.get(number or 0, str(number))
 
 
 def from_oserror(what: str, error: OSError, *, path: str, hint: str = "") -> SwapctlError:

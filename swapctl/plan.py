@@ -1,6 +1,7 @@
 """From a request and a place to the steps that make a swapfile: data, nothing is done here."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 from swapctl.facts import Unknown, need
 from swapctl.filesystems import lookup
@@ -20,13 +21,17 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes."""
+    """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes.
+
+    `may_write` says that writing is as good where the device turns out not to zero by itself.
+    """
 
     path: str
     directory: str
     makes: str
     size: int
     method: str
+    may_write: bool
     uuid: bytes
     label: str
     page_size: int
@@ -91,7 +96,7 @@ def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
                 f"fallocate --write-zeroes -l {size} {path}",
             )
         )
-    options = f" -L {quoted(label)}" if label else ""
+    options = f" -U {UUID(bytes=uuid)}" + (f" -L {quoted(label)}" if label else "")
     steps += [
         Step("header", "write the swap header", f"mkswap{options} {path}"),
         Step("sync", "wait until all of it is on the disk", f"sync {path}"),
@@ -104,6 +109,7 @@ def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
         makes=place.makes,
         size=size,
         method=chosen,
+        may_write=method == "auto",
         uuid=uuid,
         label=label,
         page_size=place.host.page_size,

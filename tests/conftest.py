@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -63,6 +64,11 @@ def lacks(need: str) -> str | None:
     else:
         met = PROBES[need]()
     return None if met else f"this machine lacks {need}"
+
+
+def kernel_lacks(what: str) -> NoReturn:
+    """Skip what only another kernel can show; nothing that could be installed would help."""
+    pytest.skip(f"the running kernel lacks {what}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from swapctl import apply
 from swapctl.activate import activate
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.facts import File, SwapHeader
+from swapctl.facts import File, Mount, SwapHeader
 from swapctl.gather import place as places
 from swapctl.gather import snapshot
 from swapctl.output import emit
@@ -83,8 +83,13 @@ def _wanted_already(place: Place, label: str, uuid: str | None) -> Report | None
         return None
     report = judge(snapshot(place.path))
     file, header = report.snapshot.file, report.snapshot.header
+    differs = not isinstance(place.mount, Mount) or place.wanted_type not in (
+        None,
+        place.mount.fstype,
+    )
     if (
-        report.verdict not in ("ready", "usable")
+        differs
+        or report.verdict not in ("ready", "usable")
         or not isinstance(file, File)
         or not isinstance(header, SwapHeader)
         or file.size != place.size

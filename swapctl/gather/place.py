@@ -90,7 +90,7 @@ def _data_profiles(fd: int) -> tuple[str, ...]:
 
 def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
     """The file's directory without symbolic links, and whether it is still to be made."""
-    directory = os.path.dirname(os.path.abspath(path))
+    directory = os.path.dirname(path) or "."
     try:
         return os.path.realpath(directory, strict=True), ""
     except FileNotFoundError:

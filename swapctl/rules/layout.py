@@ -107,7 +107,8 @@ def extents_trimmed(s: Snapshot) -> Iterator[Violation]:
     blocks are not contiguous and aligned; the first one may be that of the header, and then
     hibernation to this file fails.
 
-    Fix: make a new file, best on a filesystem with blocks of the page size.
+    Fix: nothing needs to be done for a page or two; otherwise make a new file, best on a filesystem
+    with blocks of the page size.
 
     Source: iomap_swapfile_add_extent(), fs/iomap/swapfile.c.
     """
@@ -123,7 +124,10 @@ def extents_trimmed(s: Snapshot) -> Iterator[Violation]:
                     FIEMAP,
                 ),
             ),
-            recreate(s),
+            Fix(
+                "For a page or two nothing; else a new file, best on larger blocks:",
+                recreate(s).commands,
+            ),
         )
 
 

@@ -108,7 +108,9 @@ def nfs_root_squash(s: Snapshot) -> Iterator[Violation]:
     (root_squash, the default of exports). Giving the file to that user would open it to everybody
     whom the server maps to the same user.
 
-    Fix: export the directory to this client alone with no_root_squash, then mount it anew.
+    With NFSv3 an export for reading only looks the same; the other versions answer EROFS.
+
+    Fix: export the directory to this client alone with rw,no_root_squash, then mount it anew.
 
     Source: exports(5), root_squash; open(2), EACCES.
     """
@@ -121,7 +123,7 @@ def nfs_root_squash(s: Snapshot) -> Iterator[Violation]:
                 Evidence("open", errno, f"{errno} for root", "open(2)"),
                 Evidence("owner", file.uid, f"uid {file.uid}, mode {file.mode:04o}", STAT),
             ),
-            again(s, "Set no_root_squash for this client in the server's exports(5), then:"),
+            again(s, "Set rw,no_root_squash for this client in the server's exports(5), then:"),
             errno=errno,
         )
 

@@ -48,8 +48,12 @@ demo: ## a small swapfile made, checked, used, watched and removed (root)
 	@packaging/demo
 
 .PHONY: test
-test: tools venv ## all tests, those that activate swap included (root)
+test: tools venv ## all tests: those that activate swap, and Debian's kernels under QEMU (root)
 	$(python) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-vm
+test-vm: tools venv ## those that boot Debian's kernels under QEMU only (root)
+	$(python) -m pytest tests/vm $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: venv ## unit tests and linters: seconds, no root

@@ -93,7 +93,7 @@ def _write_zeroes(work: Work) -> None:
             raise
         if not work.plan.may_write:
             raise SwapctlError(
-                "the filesystem or the device cannot write zeros by itself",
+                "filesystem or device cannot write zeros by itself (FALLOC_FL_WRITE_ZEROES)",
                 hint="Use --method write. Nothing was left behind.",
                 path=work.plan.path,
                 errno="EOPNOTSUPP",

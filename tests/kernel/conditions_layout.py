@@ -253,10 +253,12 @@ def hole_filled_through_a_mapping(place: Place) -> str:
 def written_directly(place: Place) -> str:
     path = create(place.path())
     fd = os.open(path, os.O_RDWR | os.O_DIRECT)
-    with mmap.mmap(-1, PAGES * PAGE) as memory:
-        memory[:PAGE] = header(PAGES)
-        os.pwrite(fd, memory, 0)
-    os.close(fd)
+    try:
+        with mmap.mmap(-1, PAGES * PAGE) as memory:
+            memory[:PAGE] = header(PAGES)
+            os.pwrite(fd, memory, 0)
+    finally:
+        os.close(fd)
     return path
 
 

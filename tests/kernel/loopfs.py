@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 MIB = 1 << 20
+# What serves a filesystem in user space.
+SERVERS = {"fuse": "fuse2fs", "fuseblk": "ntfs-3g"}
 
 
 class Filesystem(NamedTuple):
@@ -24,6 +26,7 @@ class Filesystem(NamedTuple):
     large      blocks larger than a page
     image      made from a directory of prepared files, read-only
     device     no filesystem at all: block devices are made from images in a scratch directory
+    further    rare; makes only some of the files, and says which it cannot make
     """
 
     name: str
@@ -42,8 +45,8 @@ class Filesystem(NamedTuple):
     def needs(self) -> tuple[str, ...]:
         """The probes (tests/conftest.py) that must hold to make and mount it."""
         tools = [f"tool {self.mkfs.split()[0]}"] if self.mkfs else []
-        if self.fstype == "fuse":
-            tools += ["tool fuse2fs"]
+        if self.fstype in SERVERS:
+            tools += [f"tool {SERVERS[self.fstype]}"]
         types = [f"filesystem {self.fstype}"] if self.fstype else []
         sizes = ["xfs blocks larger than pages"] if self.has("large") else []
         return (*tools, *types, *sizes)
@@ -75,6 +78,8 @@ EXT = "writable native ext punch"
 EXTENTS = f"{EXT} prealloc collapse"
 XFS = "writable native xfs punch prealloc collapse"
 BTRFS = "writable native btrfs punch prealloc"
+# Headers, names and modes are tried on these with the conditions of foreign filesystems.
+FURTHER = "writable native foreign further"
 
 FILESYSTEMS = (
     _row("ext4", "ext4", "mkfs.ext4 -q -F -b 4096", f"{EXTENTS} main callers", size=256),
@@ -106,6 +111,23 @@ FILESYSTEMS = (
     _row("squashfs", "squashfs", "mksquashfs", "image"),
     _row("erofs", "erofs", "mkfs.erofs", "image"),
     _row("device", "", "", "device"),
+    _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{FURTHER} prealloc punch collapse", size=256),
+    _row("f2fs-lfs", "f2fs", "mkfs.f2fs -q -f", f"{FURTHER} prealloc punch", "mode=lfs", 256),
+    _row("vfat", "vfat", "mkfs.vfat -F 32 -s 8", f"{FURTHER} prealloc"),
+    _row("vfat-512", "vfat", "mkfs.vfat -F 32 -s 1", f"{FURTHER} prealloc subpage"),
+    _row("exfat", "exfat", "mkfs.exfat -c 4K", f"{FURTHER} prealloc"),
+    _row("exfat-32k", "exfat", "mkfs.exfat -c 32K", f"{FURTHER} prealloc"),
+    _row("ntfs3", "ntfs3", "mkfs.ntfs -q -F -Q -c 4096", f"{FURTHER} prealloc punch collapse"),
+    _row("ntfs3-1k", "ntfs3", "mkfs.ntfs -q -F -Q -c 1024", f"{FURTHER} prealloc punch subpage"),
+    _row("ntfs", "ntfs", "mkfs.ntfs -q -F -Q -c 4096", f"{FURTHER} prealloc punch collapse"),
+    _row("ntfs-1k", "ntfs", "mkfs.ntfs -q -F -Q -c 1024", f"{FURTHER} prealloc punch subpage"),
+    _row("ntfs-3g", "fuseblk", "mkfs.ntfs -q -F -Q -c 4096", f"{FURTHER} prealloc punch"),
+    _row("jfs", "jfs", "mkfs.jfs -q", FURTHER),
+    _row("minix", "minix", "mkfs.minix -3", f"{FURTHER} subpage", size=48),
+    _row("hfsplus", "hfsplus", "mkfs.hfsplus", f"{FURTHER} prealloc"),
+    _row("udf", "udf", "mkudffs --blocksize=4096", f"{FURTHER} prealloc"),
+    _row("udf-512", "udf", "mkudffs --blocksize=512", f"{FURTHER} prealloc subpage"),
+    _row("nilfs2", "nilfs2", "mkfs.nilfs2 -q -f", f"{FURTHER} prealloc", size=256),
 )
 
 
@@ -142,19 +164,33 @@ def attach(path: Path, undo: ExitStack, *options: str) -> str:
 
 
 def mount(source: str, path: Path, fstype: str, options: str, undo: ExitStack) -> None:
-    """Mount, and unmount at the end; busy for a moment after a process that used it has died."""
+    """Mount, and unmount at the end; busy for a moment after a process that used it has died.
+
+    By the kernel's own driver (-i): mount.ntfs is a link to ntfs-3g.
+    """
     path.mkdir(exist_ok=True)
-    run("mount", "-t", fstype, "-o", options or "defaults", source, str(path))
+    run("mount", "-i", "-t", fstype, "-o", options or "defaults", source, str(path))
     undo.callback(_unmount, path)
 
 
 def _unmount(path: Path) -> None:
+    """A server in user space may have gone, and its mount with it."""
     for _ in range(50):
         with contextlib.suppress(OSError):
             run("umount", str(path))
+        if not path.is_mount():
             return
         time.sleep(0.1)
     run("umount", str(path))
+
+
+def _forget(*devices: str) -> None:
+    """btrfs remembers devices that it has seen; an older kernel (6.1) not those of one alone."""
+    try:
+        run("btrfs", "device", "scan", "--forget", *devices)
+    except OSError as error:
+        if "No such file" not in str(error):
+            raise
 
 
 def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -> Mounted:
@@ -174,15 +210,20 @@ def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -
     run(*filesystem.mkfs.split(), *map(str, images))
     if filesystem.fstype == "fuse":
         point.mkdir()
-        run("fuse2fs", str(images[0]), str(point), "-o", "fakeroot,rw")
+        run(SERVERS["fuse"], str(images[0]), str(point), "-o", "fakeroot,rw")
         undo.callback(_unmount, point)
         return Mounted(filesystem, point, (), scratch)
     devices = tuple(attach(one, undo) for one in images)
+    if filesystem.fstype == "fuseblk":
+        point.mkdir()
+        run(SERVERS["fuseblk"], devices[0], str(point))
+        undo.callback(_unmount, point)
+        return Mounted(filesystem, point, devices, scratch)
     if filesystem.fstype == "overlay":
         return _overlay(filesystem, scratch, devices, undo)
     options = [filesystem.options, *(f"device={device}" for device in devices[1:])]
     if filesystem.fstype == "btrfs":
-        undo.callback(run, "btrfs", "device", "scan", "--forget", *devices)
+        undo.callback(_forget, *devices)
     mount(devices[0], point, filesystem.fstype, ",".join(filter(None, options)), undo)
     return Mounted(filesystem, point, devices, scratch)
 

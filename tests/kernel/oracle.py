@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import fcntl
+import json
 import os
 import pickle
 import re
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # Success is told by "Adding 1020k swap on ..."; the rest that the swap code says is a refusal.
 ABOUT_SWAP = re.compile(r"swap|Bad slot offset|Duplicated bad slot", re.IGNORECASE)
 SUCCESS = re.compile(r"Adding \d+k swap on ")
+# A sanitizer's report on the swap code, the first time only, is not an answer (Debian 7.x).
+SANITIZER = re.compile(r"UBSAN: |\S+\+0x[0-9a-f]+/0x[0-9a-f]+")
 
 
 class Answer(NamedTuple):
@@ -115,7 +118,8 @@ def kernel_log() -> Iterator[Callable[[], str | None]]:
                 return "\n".join(found) or None
             except BrokenPipeError:  # records were overwritten; the read position has moved on
                 continue
-            if ABOUT_SWAP.search(message) and not SUCCESS.match(message):
+            ours = ABOUT_SWAP.search(message) and not SANITIZER.match(message)
+            if ours and not SUCCESS.match(message):
                 found.append(message)
 
     try:
@@ -193,3 +197,18 @@ def table(rows: list[Row]) -> str:
         printable = [ascii(str(cell))[1:-1].replace("|", "\\|") for cell in cells]
         lines.append("| " + " | ".join([*printable, "yes" if row.agrees else "NO"]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def recorded(rows: list[Row], left_out: dict[str, list[str]]) -> str:
+    """The rows for other programs; `left_out` are the cases that could not be tried, by reason."""
+    whole = {
+        "kernel": os.uname().release,
+        "left_out": left_out,
+        "rows": [
+            row._asdict()
+            | {"predicted": row.predicted._asdict(), "actual": row.actual._asdict()}
+            | {"agrees": row.agrees}
+            for row in rows
+        ],
+    }
+    return json.dumps(whole, indent=1) + "\n"

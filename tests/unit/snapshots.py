@@ -16,6 +16,7 @@ from swapctl.facts import (
     need,
 )
 from tests.golden.regenerate import report
+from tests.unit import snapshots_network
 
 R = TypeVar("R")
 
@@ -194,6 +195,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "swapon8-blind": (extents(EXT4, holes=HOLE), EXT4),
     "swapon8-rewrites": (header(DEVICE, signature="LINHIB0001"), DEVICE),
     "swapon8-warns": (RECORDED_HOLES, EXT4),
+    **snapshots_network.EXAMPLES,
 }
 
 # Rules that never find anything: what they are about leaves the kernel's answer open.

@@ -22,8 +22,8 @@ BY_ID = {rule.id: rule for rule in RULES}
 # Programs that fixes may name, with the packages that Debian has them in.
 PROGRAMS = {
     "swapctl",
-    *("mkswap", "blockdev", "lsblk", "mount"),  # util-linux, mount
-    *("chmod", "chown", "mv", "sync", "install"),  # coreutils
+    *("mkswap", "blockdev", "lsblk", "mount", "umount"),  # util-linux, mount
+    *("chmod", "chown", "mv", "sync", "install", "dd"),  # coreutils
     *("chattr", "btrfs", "xfs_io", "setfacl", "find"),
 }
 

@@ -1,0 +1,60 @@
+"""What guests need of the machine, and a summary of what ran in them."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+NEEDS = (
+    "CAP_SYS_ADMIN",
+    *(f"tool {name}" for name in ("qemu-system-x86_64", "busybox", "modprobe", "setpriv")),
+    *(f"tool {name}" for name in ("apt-get", "dpkg-deb", "mkfs.ext4")),
+)
+RUNS = pytest.StashKey[list["Run"]]()
+
+
+class Run(NamedTuple):
+    """The oracle in a guest: the status of its pytest, and what it recorded."""
+
+    suite: str
+    status: int
+    seconds: float
+    output: Path
+    record: dict[str, Any]
+
+    @property
+    def disagreements(self) -> list[dict[str, Any]]:
+        return [row for row in self.record["rows"] if not row["agrees"]]
+
+    @property
+    def summary(self) -> str:
+        rows, left_out = self.record["rows"], self.record["left_out"]
+        kinds = len({row["filesystem"] for row in rows})
+        lines = [
+            f"{self.suite} {self.record['kernel']}: {len(rows)} cases on {kinds} filesystems, "
+            f"{len(self.disagreements)} disagreements, {self.seconds:.0f} s"
+        ]
+        lines += [
+            f"    left out: {len(left_out[reason]):4} {reason}" for reason in sorted(left_out)
+        ]
+        return "\n".join(lines)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    path = folder / "oracle.json"
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+@pytest.fixture(scope="session")
+def runs_seen(pytestconfig: pytest.Config) -> list[Run]:
+    return pytestconfig.stash.setdefault(RUNS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    runs = terminalreporter.config.stash.get(RUNS, [])
+    if runs:
+        terminalreporter.section("swapctl and Debian's kernels")
+        for run in runs:
+            terminalreporter.write_line(run.summary)

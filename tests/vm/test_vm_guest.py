@@ -1,0 +1,112 @@
+"""The runner of guests keeps its own promises."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.vm.conftest import NEEDS
+from tests.vm.guest import Guest, GuestError, wires
+from tests.vm.kernels import SUITES, Kernel, fetch
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.needs(*NEEDS)]
+
+BOOT = 180
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return fetch("trixie")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_kernel_in_the_cache(suite: str) -> None:
+    kernel = fetch(suite)
+    assert kernel.image.stat().st_size > 1 << 20
+    assert (kernel.modules / "modules.dep").exists()
+    assert "cloud" not in kernel.release
+    before = time.monotonic()
+    assert fetch(suite) == kernel
+    assert time.monotonic() - before < 1
+
+
+def test_status_output_and_what_is_there(kernel: Kernel, tmp_path: Path) -> None:
+    """The checkout and the interpreter, a disk, the folder; nothing is written on the machine."""
+    disk, mark = tmp_path / "disk", tmp_path / "mark"
+    disk.write_bytes(b"disk".ljust(1 << 20, b"\0"))
+    script = f"""
+        set -e
+        uname -r
+        {sys.executable} -c 'import click, swapctl, sys; print(swapctl.__file__, file=sys.stderr)'
+        head -c 4 /dev/vda; echo
+        printf written | dd of=/dev/vda conv=notrunc status=none
+        stat -f -c %T "$TMPDIR"
+        echo seen >"$OUT/file"
+        echo lost >{mark}
+        exit 7
+    """
+    folder = tmp_path / "out"
+    folder.mkdir()
+    guest = Guest(kernel, folder, ["sh", "-c", script], disks=[disk])
+    assert guest.wait(BOOT) == 7
+    package = Path(__file__).parents[2] / "swapctl/__init__.py"
+    assert guest.output.read_text().splitlines() == [
+        kernel.release,
+        str(package),
+        "disk",
+        "ext2/ext3",
+    ]
+    assert (folder / "file").read_text() == "seen\n"
+    assert disk.read_bytes().startswith(b"written")
+    assert not mark.exists()
+    assert not (folder / "scratch.img").exists()
+
+
+def test_a_guest_that_dies(kernel: Kernel, tmp_path: Path) -> None:
+    guest = Guest(kernel, tmp_path, ["sh", "-c", "echo c >/proc/sysrq-trigger"])
+    with pytest.raises(GuestError, match="sysrq triggered crash"):
+        guest.wait(BOOT)
+
+
+def test_a_guest_that_does_not_end(kernel: Kernel, tmp_path: Path) -> None:
+    guest = Guest(kernel, tmp_path, ["sleep", "1000"])
+    with pytest.raises(GuestError, match="time was up"):
+        guest.wait(1)
+
+
+def test_two_guests_on_a_network_of_their_own(kernel: Kernel, tmp_path: Path) -> None:
+    """One listens, one speaks; both ends say what came."""
+    first, second = wires()
+    listen = """
+import socket
+server = socket.create_server(("10.0.0.1", 4000))
+peer, address = server.accept()
+peer.sendall(peer.recv(100).upper())
+print(address[0])
+"""
+    speak = """
+import socket, time
+for attempt in range(300):
+    try:
+        peer = socket.create_connection(("10.0.0.1", 4000), timeout=5)
+        break
+    except OSError:
+        time.sleep(0.2)
+peer.sendall(b"hello")
+print(peer.recv(100).decode())
+"""
+    folders = [tmp_path / "server", tmp_path / "client"]
+    for folder in folders:
+        folder.mkdir()
+    python = [sys.executable, "-c"]
+    server = Guest(kernel, folders[0], [*python, listen], memory=512, wire=first)
+    client = Guest(kernel, folders[1], [*python, speak], memory=512, wire=second)
+    try:
+        assert client.wait(2 * BOOT) == 0, client.tail()
+        assert server.wait(BOOT) == 0, server.tail()
+    finally:
+        client.close()
+        server.close()
+    assert client.output.read_text() == "HELLO\n"
+    assert server.output.read_text() == "10.0.0.2\n"

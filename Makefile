@@ -48,8 +48,12 @@ demo: ## a small swapfile made, checked, used, watched and removed (root)
 	@packaging/demo
 
 .PHONY: test
-test: tools venv ## all tests: those that activate swap, and Debian's kernels under QEMU (root)
-	$(python) -m pytest $(PYTEST_ARGS)
+test: tools venv ## all tests on this machine's kernel, those that activate swap included (root)
+	$(python) -m pytest -m 'not vm' $(PYTEST_ARGS)
+
+.PHONY: test-long
+test-long: venv ## the parsers and snapshots with 100000 examples each: half an hour
+	SWAPCTL_FUZZ_EXAMPLES=100000 $(python) -m pytest tests/unit -k 'any or survive or bite' $(PYTEST_ARGS)
 
 .PHONY: test-vm
 test-vm: tools venv ## those that boot Debian's kernels under QEMU only (root)

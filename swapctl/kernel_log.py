@@ -34,7 +34,7 @@ MEANINGS = (
     ),
     Meaning(r"swapon: Cannot find a single usable page in file\.", "area-no-page"),
     Meaning(r"swapon: swapfile has holes", "filesystem-unsupported"),
-    Meaning(r"(CIFS: )?swap activate: swapfile has holes", "file-holes"),
+    Meaning(r"(CIFS: )?swap activate: swapfile has holes", "nfs-holes"),
     Meaning(_BTRFS + r"swapfile must not be compressed", "btrfs-compressed"),
     Meaning(_BTRFS + r"swapfile must not be copy-on-write", "btrfs-cow"),
     Meaning(_BTRFS + r"swapfile must not be checksummed", "btrfs-checksummed"),

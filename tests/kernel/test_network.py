@@ -19,6 +19,7 @@ import pytest
 from swapctl.gather import network_path
 from swapctl.linux import interfaces, namespaces
 from swapctl.network_facts import Link, NetworkPath
+from tests.conftest import kernel_lacks
 
 pytestmark = [pytest.mark.kernel, pytest.mark.needs("CAP_SYS_ADMIN", "tool ip")]
 
@@ -32,10 +33,7 @@ def ip(*words: str) -> str:
     """Run ip(8); a type of interface that the kernel does not have skips the test."""
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False, timeout=20)
     if "Unknown device type" in done.stderr or "Operation not supported" in done.stderr:
-        reason = f"this machine lacks: ip {' '.join(words)}"
-        if os.environ.get("SWAPCTL_REQUIRE_KERNEL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        kernel_lacks(f"this: ip {' '.join(words)}")
     assert done.returncode == 0, (words, done.stderr)
     return done.stdout
 
@@ -394,14 +392,14 @@ def test_netfilter_queues(undo: ExitStack) -> None:
     try:
         link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
     except OSError:
-        pytest.skip("this machine lacks netfilter's netlink")
+        kernel_lacks("netfilter's netlink")
     undo.callback(link.close)
     assert interfaces.queues() == ()
     body = struct.pack("=BBH", 0, 0, socket.htons(7)) + struct.pack("=HHBxH", 8, 1, 1, 0)
     link.send(struct.pack("=IHHII", 16 + len(body), 3 << 8 | 2, 5, 1, 0) + body)
     answer = link.recv(4096)
     if struct.unpack_from("=i", answer, 16)[0]:
-        pytest.skip("this machine lacks netfilter queues")
+        kernel_lacks("netfilter queues")
     assert interfaces.queues() == (7,)
 
 

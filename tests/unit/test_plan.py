@@ -129,7 +129,8 @@ def test_commands_keep_strange_names_as_one_word() -> None:
         if step.action in ("nocow", "allocate", "header", "sync", "verify"):
             assert shlex.split(step.command)[-1] == path, step
     (header,) = (step for step in made.steps if step.action == "header")
-    assert shlex.split(header.command) == ["mkswap", "-L", "my label;", path]
+    uuid = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+    assert shlex.split(header.command) == ["mkswap", "-U", uuid, "-L", "my label;", path]
 
 
 MADE = {row.name: row for row in FILESYSTEMS if row.name in ("ext4", "xfs", "btrfs")}

@@ -10,7 +10,6 @@ from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
 from swapctl.filesystems import SERVED, lookup
 from swapctl.gather import candidate, machine, storage
 from swapctl.gather.reading import attempt
-from swapctl.linux import libc
 from swapctl.network_facts import NetworkFacts
 
 # What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
@@ -68,7 +67,7 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
     reader = attempt("contents", lambda: candidate.open_for_reading(fd, path, status.st_mode))
     try:
         file = candidate.file(fd, reader, status, link)
-        filesystem = attempt("filesystem", lambda: libc.statfs(fd))
+        filesystem = attempt("filesystem", lambda: storage.filesystem(fd, reader))
         mount = storage.mount(file, filesystem)
         seen = nothing._replace(
             resolved=link.removesuffix(candidate.DELETED) if file.unlinked else link,

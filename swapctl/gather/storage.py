@@ -17,12 +17,32 @@ from swapctl.facts import (
     Unknown,
 )
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import block, bmap, btrfs, btrfs_map, extent_map, fiemap, mounts, names
+from swapctl.linux import (
+    block,
+    bmap,
+    btrfs,
+    btrfs_map,
+    extent_map,
+    fiemap,
+    libc,
+    mounts,
+    names,
+)
 
 _SUBVOLUME_TOP = 256  # BTRFS_FIRST_FREE_OBJECTID
 TMPFS_MAGIC = 0x01021994
 _XFS_LOOKS = 3
 _XFS_PAUSE = 0.1
+
+
+def filesystem(fd: int, reader: int | Unknown) -> FilesystemState:
+    """statfs(2), with the size of the blocks by FIGETBSZ where the file can be opened: statfs shows
+    clusters on FAT and the size of requests on NFS."""
+    state = libc.statfs(fd)
+    if isinstance(reader, Unknown):
+        return state
+    size = attempt("block size", lambda: bmap.block_size(reader))
+    return state if isinstance(size, Unknown) else state._replace(block_size=size)
 
 
 def mount(file: File, state: FilesystemState | Unknown) -> Mount | Unknown:

@@ -6,11 +6,25 @@ from swapctl.facts import Host, SwapArea
 from swapctl.place import Place
 from swapctl.plan import Plan
 from swapctl.render.json import document, dump, finding, target
-from swapctl.render.text import place_text
+from swapctl.render.text import finding_lines, labelled
 from swapctl.rules import Report
 from swapctl.rules.engine import Outcome
 from swapctl.text import shown
 from swapctl.units import format_bytes, format_seconds
+
+
+def place_text(place: Place, outcome: Outcome) -> str:
+    """Why no swapfile can be made at a place."""
+    lines = [f"{shown(place.path)}: not prepared, nothing was changed"]
+    for one in outcome.findings:
+        lines += ["", *finding_lines(one, False)]
+    for lack in outcome.undecided:
+        lines += [
+            "",
+            f"undecided {lack.rule_id}",
+            *labelled("lacks", f"{lack.lacks}: {lack.reason}"),
+        ]
+    return "\n".join(lines)
 
 
 def refusal(place: Place, outcome: Outcome, *, as_json: bool) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from swapctl.facts import File, Snapshot, Unknown
-from swapctl.place import Place
 from swapctl.rules import Report
-from swapctl.rules.engine import SEVERITIES, Finding, Outcome
+from swapctl.rules.engine import SEVERITIES, Finding
 from swapctl.text import quoted, shown
 from swapctl.units import format_bytes
 
@@ -26,7 +25,8 @@ def paint(word: str, color: bool, key: str | None = None) -> str:
     return f"\033[1;{_COLORS[key or word]}m{word}\033[0m" if color else word
 
 
-def _block(label: str, text: str) -> Iterator[str]:
+def labelled(label: str, text: str) -> Iterator[str]:
+    """A paragraph behind a word in the margin."""
     import textwrap
 
     lines = textwrap.wrap(text, _WIDTH - 10) or [""]
@@ -41,8 +41,8 @@ def finding_lines(one: Finding, color: bool) -> Iterator[str]:
     for evidence in one.violation.evidence:
         source = f"  ({evidence.source})" if evidence.source else ""
         yield f"    seen  {evidence.name}: {evidence.text}{source}"
-    yield from _block("why", one.why)
-    yield from _block("fix", one.violation.fix.text)
+    yield from labelled("why", one.why)
+    yield from labelled("fix", one.violation.fix.text)
     for command in one.violation.fix.commands:
         yield f"              {command}"
 
@@ -108,7 +108,7 @@ def _undecided_lines(report: Report, color: bool) -> Iterator[str]:
         yield f"{paint('undecided', color)} {', '.join(rules[:3])}" + (
             f" and {len(rules) - 3} more" if len(rules) > 3 else ""
         )
-        yield from _block("lacks", f"{lacks}: {reason}")
+        yield from labelled("lacks", f"{lacks}: {reason}")
 
 
 def report_text(report: Report, *, verbose: bool = False, color: bool = False) -> str:
@@ -131,13 +131,3 @@ def report_text(report: Report, *, verbose: bool = False, color: bool = False) -
         count += f" More: swapctl explain {quoted(outcome.findings[0].rule_id)}"
     clean = not outcome.findings and not outcome.undecided
     return "\n".join([*lines, f"    {count}"] if clean else [*lines, "", count])
-
-
-def place_text(place: Place, outcome: Outcome) -> str:
-    """Why no swapfile can be made at a place."""
-    lines = [f"{shown(place.path)}: not prepared, nothing was changed"]
-    for one in outcome.findings:
-        lines += ["", *finding_lines(one, False)]
-    for lack in outcome.undecided:
-        lines += ["", f"undecided {lack.rule_id}", *_block("lacks", f"{lack.lacks}: {lack.reason}")]
-    return "\n".join(lines)

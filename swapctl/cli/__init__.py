@@ -7,7 +7,7 @@ import click
 from swapctl import __version__
 from swapctl.cli.options import Command
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.output import emit, wants_json, wants_nagios
+from swapctl.output import emit
 
 # Name, then the line of --help; the module of the same name defines `command`.
 COMMANDS = {
@@ -82,10 +82,9 @@ def run(arguments: list[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
-        if wants_json(arguments):
-            raise SwapctlError(error.format_message(), code=ExitCode.USAGE) from None
-        error.show()
-        # As for every other error of a plugin: it has no usage error, only UNKNOWN.
-        return ExitCode.UNDECIDED if wants_nagios(arguments) else ExitCode.USAGE
+        path = error.ctx.command_path if error.ctx else "swapctl"
+        raise SwapctlError(
+            error.format_message(), hint=f"Try: {path} --help", code=ExitCode.USAGE
+        ) from None
     except click.ClickException as error:
         raise SwapctlError(error.format_message()) from None

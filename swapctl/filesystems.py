@@ -18,7 +18,9 @@ class Filesystem(NamedTuple):
     """What is known of a filesystem type, named as in /proc/filesystems.
 
     `why` is the reason when the mechanism is none; `hazard` why files that the kernel accepts are
-    unsafe all the same; `judged` says that rules predict the kernel's answer from the file.
+    unsafe all the same; `judged` says that rules predict the kernel's answer from the file. A
+    filesystem that went over from bmap to iomap did so after `bmap_until` and by `iomap_from`, two
+    releases; of those between it is not known.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Filesystem(NamedTuple):
     judged: bool = False
     why: str = ""
     hazard: str = ""
+    bmap_until: tuple[int, ...] = ()
+    iomap_from: tuple[int, ...] = ()
 
 
 _IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
@@ -56,9 +60,9 @@ ROWS = (
     Filesystem("cifs", "count", hazard=_UNMARKED),
     Filesystem("smb3", "count", hazard=_UNMARKED),
     Filesystem("zonefs", "iomap"),
-    Filesystem("exfat", "bmap"),
-    Filesystem("ntfs", "iomap"),
-    Filesystem("ntfs3", "bmap"),
+    Filesystem("exfat", "bmap", judged=True, bmap_until=(6, 18), iomap_from=(7, 2)),
+    Filesystem("ntfs", "iomap", judged=True),
+    Filesystem("ntfs3", "bmap", judged=True),
     Filesystem("vfat", "bmap", judged=True),
     Filesystem("msdos", "bmap", judged=True),
     Filesystem("jfs", "bmap", judged=True),

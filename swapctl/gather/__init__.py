@@ -10,6 +10,7 @@ from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
 from swapctl.filesystems import SERVED, lookup
 from swapctl.gather import candidate, machine, storage
 from swapctl.gather.reading import attempt
+from swapctl.linux import config
 from swapctl.network_facts import NetworkFacts
 
 # What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
@@ -118,8 +119,12 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
     if row is not None and row.mechanism in ("none", "count"):
         return seen
     if row is not None and row.mechanism == "bmap":
+        whole = bool(row.iomap_from) and config.version(seen.host.kernel) >= row.iomap_from
         return seen._replace(
-            blocks=attempt("block map", lambda: storage.block_map(reader, seen.header, page_size))
+            blocks=attempt(
+                "block map",
+                lambda: storage.block_map(reader, seen.header, page_size, whole=whole),
+            )
         )
     seen = seen._replace(
         extents=attempt("extent map", lambda: storage.extents(reader, file, on, page_size))

@@ -78,11 +78,14 @@ def extents(reader: int, file: File, fstype: str | None, page_size: int) -> Exte
     return found
 
 
-def block_map(reader: int, header: SwapHeader | Unknown | None, page_size: int) -> BlockMap:
-    """The block map, as far as swapon(2) would walk it: the header says how many pages it wants."""
+def block_map(
+    reader: int, header: SwapHeader | Unknown | None, page_size: int, *, whole: bool
+) -> BlockMap:
+    """The block map, as far as swapon(2) would walk it: what the header counts, or the `whole` file
+    where the filesystem has gone over to iomap."""
     size = os.fstat(reader).st_size
     limit = size // page_size
-    if isinstance(header, SwapHeader) and header.signature_page_size == page_size:
+    if not whole and isinstance(header, SwapHeader) and header.signature_page_size == page_size:
         limit = min(limit, header.last_page + 1)
     return bmap.block_map(reader, page_size, limit)
 

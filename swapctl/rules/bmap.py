@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from swapctl.facts import BlockMap, Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.header import area_pages, signed
-from swapctl.rules.subject import by_blocks, recreate
+from swapctl.rules.subject import by_blocks, filesystem_row, recreate, release
 
 FIBMAP = "FIBMAP"
 
@@ -22,6 +22,16 @@ def wanted_pages(s: Snapshot) -> int:
     return pages if header is None else min(pages, header.last_page + 1)
 
 
+def _said(s: Snapshot) -> str | None:
+    """How the kernel logs a block without a place: iomap says it in other words."""
+    row = filesystem_row(s)
+    if row is None or not row.iomap_from or release(s) <= row.bmap_until:
+        return "swapon: swapfile has holes"
+    if release(s) < row.iomap_from:
+        return None
+    return f"swapon: file {s.resolved} has unallocated extents"
+
+
 @rule("blocks-missing", Severity.REFUSED, stage=Stage.MAP, when=by_blocks)
 def blocks_missing(s: Snapshot) -> Iterator[Violation]:
     """The filesystem names no disk block for a part of the file.
@@ -31,7 +41,8 @@ def blocks_missing(s: Snapshot) -> Iterator[Violation]:
 
     Fix: write the whole file, then its header.
 
-    Source: bmap() in generic_swapfile_activate(), mm/page_io.c.
+    Source: bmap() in generic_swapfile_activate(), mm/page_io.c; iomap_swapfile_activate() for exfat
+    from Linux 7.x on.
     """
     blocks = the_blocks(s)
     if blocks.hole_at is not None:
@@ -43,7 +54,7 @@ def blocks_missing(s: Snapshot) -> Iterator[Violation]:
             ),
             recreate(s),
             errno="EINVAL",
-            log="swapon: swapfile has holes",
+            log=_said(s),
             at=blocks.hole_at,
         )
 

@@ -69,8 +69,3 @@ def read(root: str = "/") -> list[Mount]:
 def by_id(mounts: Iterable[Mount], mount_id: int) -> Mount | None:
     """The mount with that id, which statx(2) gives as stx_mnt_id."""
     return next((mount for mount in mounts if mount.mount_id == mount_id), None)
-
-
-def by_device(mounts: Iterable[Mount], device: str) -> list[Mount]:
-    """All mounts of the filesystem with device number "8:1" (for btrfs not a device's number)."""
-    return [mount for mount in mounts if mount.device == device]

@@ -48,7 +48,6 @@ def test_mounts_are_found_by_id_and_device() -> None:
     assert found is not None
     assert found.path == "/b"
     assert mounts.by_id(table, 99) is None
-    assert [mount.path for mount in mounts.by_device(table, "8:1")] == ["/plain"]
 
 
 def test_a_path_may_contain_what_python_takes_for_a_line_end() -> None:

@@ -48,7 +48,11 @@ demo: ## a small swapfile made, checked, used, watched and removed (root)
 	@packaging/demo
 
 .PHONY: test
-test: tools venv ## all tests on this machine's kernel, those that activate swap included (root)
+test: tools venv ## all tests: on this machine's kernel, then on Debian's under QEMU (root)
+	$(python) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-host
+test-host: tools venv ## those on this machine's kernel only; they activate swap (root)
 	$(python) -m pytest -m 'not vm' $(PYTEST_ARGS)
 
 .PHONY: test-long
@@ -58,6 +62,12 @@ test-long: venv ## the parsers and snapshots with 100000 examples each: half an 
 .PHONY: test-vm
 test-vm: tools venv ## those that boot Debian's kernels under QEMU only (root)
 	$(python) -m pytest tests/vm $(PYTEST_ARGS)
+
+.PHONY: matrix
+matrix: tools venv ## docs/matrix.md anew, from the kernels' answers (root)
+	rm -rf build/oracle.json build/vm
+	-$(python) -m pytest -q tests/kernel/test_oracle.py tests/vm/test_vm_kernels.py
+	$(python) -m tests.matrix
 
 .PHONY: test-fast
 test-fast: venv ## unit tests and linters: seconds, no root

@@ -1,4 +1,5 @@
-"""What every test may rely on: named probes for what a machine lacks, and hypothesis profiles."""
+"""What every test may rely on: named probes for what a machine lacks, hypothesis profiles, and the
+table of all cases in which swapctl was held against the kernel."""
 
 import os
 import shutil
@@ -10,7 +11,10 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
+from tests.kernel.oracle import Row, recorded, table
+
 CAP_SYS_ADMIN = 21
+ROWS = pytest.StashKey[list[Row]]()
 
 settings.register_profile("default", max_examples=200, deadline=None)
 settings.register_profile(
@@ -82,3 +86,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("SWAPCTL_REQUIRE_KERNEL") == "1":
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def rows(pytestconfig: pytest.Config) -> list[Row]:
+    return pytestconfig.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    config = terminalreporter.config
+    rows = config.stash.get(ROWS, [])
+    if rows:
+        text = table(rows)
+        # A guest's own tree is gone when it ends.
+        folder = Path(os.environ.get("SWAPCTL_ORACLE_DIR") or config.rootpath / "build")
+        folder.mkdir(exist_ok=True)
+        (folder / "oracle.md").write_text(text)
+        skipped = terminalreporter.getreports("skipped")
+        left_out: dict[str, list[str]] = {}
+        for report in skipped:
+            left_out.setdefault(report.longrepr[2], []).append(report.nodeid.partition("::")[2])
+        (folder / "oracle.json").write_text(recorded(rows, left_out))
+        terminalreporter.section("swapctl and the kernel")
+        terminalreporter.write(text)

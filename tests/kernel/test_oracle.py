@@ -2,6 +2,8 @@
 
 import errno
 import importlib
+import json
+import os
 from contextlib import ExitStack
 from functools import cache
 
@@ -10,7 +12,8 @@ import pytest
 from tests.conftest import lacks
 from tests.kernel.conditions import CONDITIONS, Condition, Place, applies
 from tests.kernel.loopfs import FILESYSTEMS, Filesystem, Mounts
-from tests.kernel.oracle import Row, compare
+from tests.kernel.oracle import Row, compare, recorded
+from tests.matrix import column, document, stale
 
 SUBJECTS = (
     "layout",
@@ -130,3 +133,9 @@ def test_the_promise(rows: list[Row]) -> None:
     assert len(rows) >= 200
     assert len({row.condition for row in rows}) >= 40
     assert [row for row in rows if not row.agrees] == []
+
+
+def test_the_document_is_up_to_date(rows: list[Row]) -> None:
+    """`make matrix` renews it."""
+    cells = column(json.loads(recorded(rows, {})))
+    assert stale(document(), os.uname().release, cells) == []

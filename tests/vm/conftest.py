@@ -15,9 +15,10 @@ RUNS = pytest.StashKey[list["Run"]]()
 
 
 class Run(NamedTuple):
-    """The oracle in a guest: the status of its pytest, and what it recorded."""
+    """What a guest did: the status of its pytest, and what it recorded."""
 
     suite: str
+    work: str
     status: int
     seconds: float
     output: Path
@@ -32,7 +33,8 @@ class Run(NamedTuple):
         rows, left_out = self.record["rows"], self.record["left_out"]
         kinds = len({row["filesystem"] for row in rows})
         lines = [
-            f"{self.suite} {self.record['kernel']}: {len(rows)} cases on {kinds} filesystems, "
+            f"{self.suite} {self.record['kernel']}, {self.work}: "
+            f"{len(rows)} cases on {kinds} filesystems, "
             f"{len(self.disagreements)} disagreements, {self.seconds:.0f} s"
         ]
         lines += [
@@ -40,10 +42,18 @@ class Run(NamedTuple):
         ]
         return "\n".join(lines)
 
+    def failures(self) -> str:
+        """The end of what pytest printed: the failures, and their list."""
+        text = self.output.read_text(errors="replace")
+        _, _, failed = text.partition("= FAILURES =")
+        return "\n".join((failed or text).splitlines()[-400:])
+
 
 def read_record(folder: Path) -> dict[str, Any]:
+    """What the run in the guest left; it may have ended before there was anything."""
     path = folder / "oracle.json"
-    record: dict[str, Any] = json.loads(path.read_text())
+    nothing: dict[str, Any] = {"kernel": "", "rows": [], "left_out": {}}
+    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else nothing
     return record
 
 

@@ -23,7 +23,7 @@ INTRODUCTION = f"""\
 Made by `make matrix` from a run of all tests; a test fails when it is out of date. Each row is a
 file or device made on that filesystem. `tests/kernel/conditions*.py` and `tests/vm/guest_*.py`
 make the files, `tests/kernel/loopfs.py` the filesystems. Besides what stands here the tests
-compare the kernel's log text.
+compare the kernel's log text. How much of a fragmented file is usable differs from run to run.
 
 | cell | predicted | answered |
 |---|---|---|
@@ -33,6 +33,8 @@ compare the kernel's log text.
 | **EINVAL, not 1020K** | accepted with so much usable | refused with this errno: a defect |
 | {UNTRIED} | | not tried: this kernel, or this filesystem, cannot make it |
 """
+
+SIZE = re.compile(r"\b\d+K\b")
 
 Case = tuple[str, str]
 Column = dict[Case, str]
@@ -126,7 +128,8 @@ def parse(text: str) -> Matrix:
 
 
 def stale(matrix: Matrix, release: str, cells: Column) -> list[str]:
-    """Where a run says something else than the document; nothing for a kernel that it has not."""
+    """Where a run says something else than the document, sizes apart; nothing for a kernel that it
+    has not."""
     series = series_of(release)
     if series not in matrix.series:
         return []
@@ -135,7 +138,8 @@ def stale(matrix: Matrix, release: str, cells: Column) -> list[str]:
     return [
         f"{filesystem}, {condition} on Linux {series}: {now}; docs/matrix.md: {then}"
         for (filesystem, condition), now in sorted(cells.items())
-        if now != (then := matrix.cells.get((filesystem, condition), nothing)[place])
+        if SIZE.sub("", now)
+        != SIZE.sub("", then := matrix.cells.get((filesystem, condition), nothing)[place])
     ]
 
 

@@ -184,6 +184,15 @@ def _unmount(path: Path) -> None:
     run("umount", str(path))
 
 
+def _served(path: Path) -> None:
+    """fuse2fs goes into the background first and mounts, or fails to, afterwards."""
+    for _ in range(100):
+        if path.is_mount():
+            return
+        time.sleep(0.1)
+    raise OSError(f"nothing is mounted on {path}")
+
+
 def _forget(*devices: str) -> None:
     """btrfs remembers devices that it has seen; an older kernel (6.1) not those of one alone."""
     try:
@@ -212,12 +221,14 @@ def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -
         point.mkdir()
         run(SERVERS["fuse"], str(images[0]), str(point), "-o", "fakeroot,rw")
         undo.callback(_unmount, point)
+        _served(point)
         return Mounted(filesystem, point, (), scratch)
     devices = tuple(attach(one, undo) for one in images)
     if filesystem.fstype == "fuseblk":
         point.mkdir()
         run(SERVERS["fuseblk"], devices[0], str(point))
         undo.callback(_unmount, point)
+        _served(point)
         return Mounted(filesystem, point, devices, scratch)
     if filesystem.fstype == "overlay":
         return _overlay(filesystem, scratch, devices, undo)

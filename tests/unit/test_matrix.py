@@ -44,6 +44,7 @@ def test_a_run_becomes_the_document_and_can_be_held_against_it() -> None:
     )
     assert stale(matrix, "6.12.99-other", cells) == []
     assert stale(matrix, "7.9.0", cells) == []
+    assert stale(matrix, "6.12.1", cells | {("ext4", "written"): "4K"}) == []
     other = cells | {("ext4", "written"): "EINVAL"}
     assert stale(matrix, "6.12.99-other", other) == [
         "ext4, written on Linux 6.12: EINVAL; docs/matrix.md: 1020K"

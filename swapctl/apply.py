@@ -1,5 +1,4 @@
-"""Run a plan. The file has no name until it is complete: whatever ends the process before that
-leaves nothing behind, because the kernel frees an unnamed file when its last descriptor closes."""
+"""Run a plan: the target gets its name when all is done, and nothing is left on failure."""
 
 import errno
 import fcntl
@@ -10,10 +9,12 @@ from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
+from swapctl import newfile
 from swapctl.errors import SwapctlError, errno_name
 from swapctl.facts import need
 from swapctl.gather import snapshot
 from swapctl.linux import btrfs, header, inode, libc, selinux
+from swapctl.newfile import NewFile
 from swapctl.plan import Plan
 from swapctl.rules import judge
 
@@ -29,10 +30,9 @@ _REASONS = {
 
 
 class Work(NamedTuple):
-    """What the steps work on: the unnamed file, the open directory, the plan, the progress."""
+    """What the steps work on: the file without its name, the plan, the progress."""
 
-    fd: int
-    directory: int
+    file: NewFile
     plan: Plan
     progress: Progress
 
@@ -40,16 +40,16 @@ class Work(NamedTuple):
 def _set_nocow(work: Work) -> None:
     """+C and +c exclude each other, and a directory may hand down +c. The kernel ignores +C without
     an error when it cannot set it, so the flag is read back."""
-    flags = inode.get_flags(work.fd) & ~(inode.FS_COMPR_FL | inode.FS_NOCOMP_FL)
-    inode.set_flags(work.fd, flags | inode.FS_NOCOW_FL)
-    if not inode.get_flags(work.fd) & inode.FS_NOCOW_FL:
+    flags = inode.get_flags(work.file.fd) & ~(inode.FS_COMPR_FL | inode.FS_NOCOMP_FL)
+    inode.set_flags(work.file.fd, flags | inode.FS_NOCOW_FL)
+    if not inode.get_flags(work.file.fd) & inode.FS_NOCOW_FL:
         raise OSError(errno.EOPNOTSUPP, "the NOCOW flag did not stick")
 
 
 def _allocate(work: Work) -> None:
     """Early and contiguous; where the format has no such call (ext3), writing allocates."""
     try:
-        libc.fallocate(work.fd, 0, 0, work.plan.size)
+        libc.fallocate(work.file.fd, 0, 0, work.plan.size)
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP or work.plan.method == "fallocate":
             raise
@@ -66,7 +66,7 @@ def _go_direct(fd: int, flags: int) -> bool:
 
 def _write(work: Work) -> None:
     """Zeros over the whole file, in large aligned chunks out of one buffer."""
-    fd, size = work.fd, work.plan.size
+    fd, size = work.file.fd, work.plan.size
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     direct = _go_direct(fd, flags)
     with mmap.mmap(-1, min(CHUNK, size)) as zeros, memoryview(zeros) as view:
@@ -87,7 +87,7 @@ def _write(work: Work) -> None:
 def _write_zeroes(work: Work) -> None:
     """Kernels have the mode for one filesystem earlier than for another, whatever the device."""
     try:
-        libc.fallocate(work.fd, libc.FALLOC_FL_WRITE_ZEROES, 0, work.plan.size)
+        libc.fallocate(work.file.fd, libc.FALLOC_FL_WRITE_ZEROES, 0, work.plan.size)
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
@@ -104,13 +104,13 @@ def _write_zeroes(work: Work) -> None:
 def _write_header(work: Work) -> None:
     plan = work.plan
     page = header.pack(plan.page_size, plan.size // plan.page_size, plan.uuid, plan.label)
-    os.pwrite(work.fd, page, 0)
-    selinux.label_swapfile(work.fd)
+    os.pwrite(work.file.fd, page, 0)
+    selinux.label_swapfile(work.file.fd)
 
 
 def _verify(work: Work) -> None:
-    """Judge the unnamed file as if it had its name already; only a good one gets it."""
-    seen = snapshot(f"/proc/self/fd/{work.fd}")
+    """Judge the file as if it had its name already; only a good one gets it."""
+    seen = snapshot(f"/proc/self/fd/{work.file.fd}")
     file = need(seen.file)
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)
@@ -124,18 +124,6 @@ def _verify(work: Work) -> None:
         )
 
 
-def _publish(work: Work) -> None:
-    """linkat(2) never replaces; CPython uses it, following the link of /proc, with dst_dir_fd."""
-    name = os.path.basename(work.plan.path)
-    source = f"/proc/self/fd/{work.fd}"
-    os.link(source, name, dst_dir_fd=work.directory, follow_symlinks=True)
-    try:
-        os.fsync(work.directory)
-    except OSError:
-        os.unlink(name, dir_fd=work.directory)
-        raise
-
-
 ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
     {
         "nocow": _set_nocow,
@@ -143,9 +131,9 @@ ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
         "write": _write,
         "write-zeroes": _write_zeroes,
         "header": _write_header,
-        "sync": lambda work: os.fsync(work.fd),
+        "sync": lambda work: os.fsync(work.file.fd),
         "verify": _verify,
-        "publish": _publish,
+        "publish": lambda work: work.file.publish(os.path.basename(work.plan.path)),
     }
 )
 
@@ -193,16 +181,12 @@ def run(plan: Plan, progress: Progress) -> None:
     try:
         with _directory(plan) as directory:
             at = "create a file"
-            flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
-            fd = os.open(f"/proc/self/fd/{directory}", flags, 0o600)
-            try:
-                work = Work(fd, directory, plan, progress)
+            with newfile.create(directory) as file:
+                work = Work(file, plan, progress)
                 for step in plan.steps:
                     if step.action in ACTIONS:
                         at = step.text
                         ACTIONS[step.action](work)
-            finally:
-                os.close(fd)
     except OSError as error:
         raise SwapctlError(
             f"cannot {at}: {_REASONS.get(error.errno or 0) or error.strerror or error}",

@@ -19,8 +19,10 @@ PACKAGE = ROOT / "swapctl"
 
 VOCABULARY = ("facts", "network_facts", "unknown", "errors")
 PURE = ("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render")
-EFFECTS = ("linux", "gather", "apply", "monitor", "activate", "commands", "cli", "entry")
-MAY_IMPORT_LINUX = ("linux", "gather", "apply", "monitor", "activate")
+EFFECTS = (
+    *("linux", "gather", "newfile", "apply", "monitor", "activate", "commands", "cli", "entry"),
+)
+MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate")
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 
 

@@ -16,7 +16,7 @@ from swapctl.gather import snapshot
 from swapctl.linux import btrfs, header, inode, libc, selinux
 from swapctl.newfile import NewFile
 from swapctl.plan import Plan
-from swapctl.rules import judge
+from swapctl.rules import in_the_way, judge
 
 CHUNK = 16 * 2**20
 Progress = Callable[[int, int], None]
@@ -26,6 +26,7 @@ _REASONS = {
     errno.EDQUOT: "a quota is exhausted",
     errno.EFBIG: "the file would be larger than the filesystem allows",
     errno.EEXIST: "something has taken the name meanwhile",
+    errno.EACCES: "root is not allowed to, perhaps by the server (root_squash)",
 }
 
 
@@ -115,8 +116,9 @@ def _verify(work: Work) -> None:
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)
     report = judge(seen._replace(path=work.plan.path, file=named))
-    if report.verdict in ("refused", "unsafe"):
-        worst = report.outcome.findings[0]
+    stopping = in_the_way(report.outcome, work.plan.allow)
+    if stopping:
+        worst = stopping[0]
         raise SwapctlError(
             f"the new file would not pass its check: {worst.rule_id}: {worst.title}",
             hint=f"{worst.violation.fix.text}\nNothing was left behind.",
@@ -181,7 +183,7 @@ def run(plan: Plan, progress: Progress) -> None:
     try:
         with _directory(plan) as directory:
             at = "create a file"
-            with newfile.create(directory) as file:
+            with newfile.create(directory, os.path.basename(plan.path)) as file:
                 work = Work(file, plan, progress)
                 for step in plan.steps:
                     if step.action in ACTIONS:

@@ -15,6 +15,7 @@ from swapctl.facts import (
     SwapArea,
     Unknown,
 )
+from swapctl.network_facts import NetworkFacts
 
 
 class Place(NamedTuple):
@@ -22,9 +23,9 @@ class Place(NamedTuple):
 
     `existing` is the kind of object that already has the name. `size` and `reserve` are bytes.
     `wanted_type` is the filesystem type asked for. `data_profiles` are those of btrfs' data block
-    groups, () elsewhere. `makes` says that the directory is to be made too: "", "directory" or
-    "subvolume". Everything else describes the directory, or the one above where it is still to
-    be made.
+    groups, () elsewhere. `network` is None where no server is involved. `makes` says that the
+    directory is to be made too: "", "directory" or "subvolume". Everything else describes the
+    directory, or the one above where it is still to be made.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Place(NamedTuple):
     flags: tuple[str, ...] | Unknown
     data_profiles: tuple[str, ...] | Unknown
     device: Device | Unknown | None
+    network: NetworkFacts | Unknown | None
 
 
 class Leaving(NamedTuple):

@@ -23,7 +23,8 @@ class Step(NamedTuple):
 class Plan(NamedTuple):
     """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes.
 
-    `may_write` says that writing is as good where the device turns out not to zero by itself.
+    `may_write` says that writing is as good where the device turns out not to zero by itself;
+    `allow` names the unsafe rules that the file need not pass.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
     label: str
     page_size: int
     steps: tuple[Step, ...]
+    allow: tuple[str, ...]
 
 
 def choose_method(place: Place, wanted: str) -> str:
@@ -50,7 +52,9 @@ def choose_method(place: Place, wanted: str) -> str:
     return "write-zeroes" if whole and device.write_zeroes_unmap_max_bytes else "write"
 
 
-def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
+def make_plan(
+    place: Place, *, method: str, uuid: bytes, label: str, allow: tuple[str, ...] = ()
+) -> Plan:
     """The steps for a place that passed its rules."""
     row = lookup(need(place.mount).fstype)
     path, size = quoted(place.path), place.size
@@ -67,7 +71,7 @@ def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
     steps.append(
         Step(
             "create",
-            f"create a file without a name in {shown(place.directory)}, mode 0600",
+            f"create a file in {shown(place.directory)}, mode 0600, under no name or another one",
             f"(umask 077; set -C; : > {path})",
         )
     )
@@ -114,4 +118,5 @@ def make_plan(place: Place, *, method: str, uuid: bytes, label: str) -> Plan:
         label=label,
         page_size=place.host.page_size,
         steps=tuple(steps),
+        allow=allow,
     )

@@ -6,6 +6,7 @@ import click
 
 from swapctl.cli.options import (
     Command,
+    allow_option,
     discard_option,
     dry_run_option,
     format_option,
@@ -31,6 +32,7 @@ from swapctl.plan import METHODS
 @click.option(
     "--reserve", metavar="SIZE|%", help="Space to leave free; 5%, at most 1 GiB, by default."
 )
+@allow_option
 @click.option("--on", "switch_on", is_flag=True, help="Activate it when it is ready.")
 @priority_option
 @discard_option

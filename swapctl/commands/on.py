@@ -6,12 +6,12 @@ from swapctl.errors import ExitCode, SwapctlError
 from swapctl.gather import snapshot
 from swapctl.output import emit, use_color
 from swapctl.render.active import area_json, area_text
-from swapctl.rules import RULES, Report, judge
+from swapctl.rules import RULES, in_the_way, judge
 from swapctl.rules.engine import Severity
 from swapctl.text import shown
 
 
-def _check_allowed(names: tuple[str, ...]) -> None:
+def check_allowed(names: tuple[str, ...]) -> None:
     """--allow lifts unsafe rules by name, nothing else."""
     unsafe = {r.id for r in RULES if r.severity is Severity.UNSAFE}
     for name in names:
@@ -21,15 +21,6 @@ def _check_allowed(names: tuple[str, ...]) -> None:
                 hint=f"--allow takes: {', '.join(sorted(unsafe))}.",
                 code=ExitCode.USAGE,
             )
-
-
-def stops(report: Report, allowed: tuple[str, ...]) -> bool:
-    """Does a finding stand in the way of activation?"""
-    return any(
-        f.severity is Severity.REFUSED
-        or (f.severity is Severity.UNSAFE and f.rule_id not in allowed)
-        for f in report.outcome.findings
-    )
 
 
 def run(
@@ -44,10 +35,10 @@ def run(
     color: str,
 ) -> int:
     """Activate an area unless something stands in its way."""
-    _check_allowed(allow)
+    check_allowed(allow)
     report = judge(snapshot(path))
     area = find_area(path) if report.active else None
-    if area is None and stops(report, allow):
+    if area is None and in_the_way(report.outcome, allow):
         if not quiet:
             print_reports([report], output_format, verbose=False, color=use_color(color))
         return ExitCode.FINDINGS

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from swapctl import apply
 from swapctl.activate import activate
+from swapctl.commands.on import check_allowed
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Mount, SwapHeader
 from swapctl.gather import place as places
@@ -19,9 +20,8 @@ from swapctl.plan import make_plan
 from swapctl.render.active import area_text
 from swapctl.render.prepare import done_json, done_text, plan_json, plan_text, refusal
 from swapctl.render.progress import progress_line
-from swapctl.rules import Report, judge
-from swapctl.rules.catalogue import PLACE_RULES
-from swapctl.rules.engine import evaluate
+from swapctl.rules import Report, in_the_way, judge
+from swapctl.rules.places import judge_place
 from swapctl.units import parse_reserve, parse_size, resolve_size
 
 _REDRAW = 0.1
@@ -29,16 +29,24 @@ _REDRAW = 0.1
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the work like SIGINT does, so that a directory made for the file is removed."""
+    """SIGTERM and SIGHUP end the work like SIGINT does, so that what was made is removed.
+
+    What the caller ignores, as nohup(1) does, stays ignored.
+    """
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    before = {one: signal.getsignal(one) for one in ends}
     try:
+        for one in ends:
+            if before[one] is not signal.SIG_IGN:
+                signal.signal(one, stop)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one in ends:
+            signal.signal(one, before[one])
 
 
 def _progress(quiet: bool) -> apply.Progress:
@@ -77,7 +85,9 @@ def _label(text: str) -> str:
     return text
 
 
-def _wanted_already(place: Place, label: str, uuid: str | None) -> Report | None:
+def _wanted_already(
+    place: Place, label: str, uuid: str | None, allow: tuple[str, ...]
+) -> Report | None:
     """The report on what stands at the path, if it is already what was asked for."""
     if place.existing != "regular":
         return None
@@ -89,7 +99,8 @@ def _wanted_already(place: Place, label: str, uuid: str | None) -> Report | None
     )
     if (
         differs
-        or report.verdict not in ("ready", "usable")
+        or in_the_way(report.outcome, allow)
+        or report.outcome.undecided
         or not isinstance(file, File)
         or not isinstance(header, SwapHeader)
         or file.size != place.size
@@ -109,6 +120,7 @@ def run(
     label: str,
     uuid: str | None,
     reserve: str | None,
+    allow: tuple[str, ...],
     switch_on: bool,
     priority: int | None,
     discard: str | None,
@@ -119,21 +131,22 @@ def run(
     """Make a swapfile; the options are those of the command line."""
     if not switch_on and (priority is not None or discard):
         raise SwapctlError("--priority and --discard go with --on", code=ExitCode.USAGE)
+    check_allowed(allow)
     uuid_bytes, label = _uuid(uuid), _label(label)
     wanted = resolve_size(parse_size(size), places.memory_total(), os.sysconf("SC_PAGE_SIZE"))
     kept = None if reserve is None else parse_reserve(reserve)
     target = path if path is not None else places.choose(fstype)
     place = places.look(target, chosen=path is None, size=wanted, reserve=kept, wanted_type=fstype)
-    report = _wanted_already(place, label, uuid)
+    report = _wanted_already(place, label, uuid, allow)
     plan = None
     start = time.monotonic()
     if report is None:
-        outcome = evaluate(PLACE_RULES, place)
+        outcome = judge_place(place, allow)
         if outcome.findings or outcome.undecided:
             if not quiet:
                 emit(refusal(place, outcome, as_json=output_format == "json"))
             return ExitCode.FINDINGS if outcome.findings else ExitCode.UNDECIDED
-        plan = make_plan(place, method=method, uuid=uuid_bytes, label=label)
+        plan = make_plan(place, method=method, uuid=uuid_bytes, label=label, allow=allow)
         if dry_run:
             as_json = output_format == "json"
             emit(plan_json(plan, place.host) if as_json else plan_text(plan))

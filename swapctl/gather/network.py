@@ -50,7 +50,9 @@ def _first_hole(reader: int, size: int) -> int | None:
     return hole if hole < size else None
 
 
-def _nfs(mount: Mount, terms: nfs.Terms, reader: int | Unknown, file: File) -> NfsMount:
+def _nfs(
+    mount: Mount, terms: nfs.Terms, reader: int | Unknown | None, file: File | None
+) -> NfsMount:
     statistics = attempt("mount statistics", lambda: nfs.statistics(mount.path))
     return NfsMount(
         version=terms.version,
@@ -65,7 +67,7 @@ def _nfs(mount: Mount, terms: nfs.Terms, reader: int | Unknown, file: File) -> N
         localio=attempt("LOCALIO", lambda: nfs.localio(mount.device)),
         swap_supported=attempt("kernel configuration", _swap_supported),
         first_hole=_then("holes", reader, lambda fd: _first_hole(fd, file.size))
-        if terms.version == "4.2"
+        if terms.version == "4.2" and file is not None and reader is not None
         else None,
     )
 
@@ -102,10 +104,10 @@ def _way(mount: Mount, addresses: tuple[str, ...]) -> tuple[NetworkPath, ...]:
     return network_path.paths(tuple(a for a in addresses if not a.startswith("/")))
 
 
-def look(mount: Mount, reader: int | Unknown, file: File) -> NetworkFacts:
+def look(mount: Mount, reader: int | Unknown | None, file: File | None) -> NetworkFacts:
     """What is known of the network below a file on one of the types that filesystems.SERVED names.
 
-    `reader` is a descriptor of the file, open for reading.
+    `reader` is a descriptor of the file, open for reading. Both are None while there is no file.
     """
     details: NfsMount | Unknown | None = None
     if mount.fstype in NFS:

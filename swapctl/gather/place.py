@@ -1,16 +1,18 @@
 """Look at the place of a swapfile that is still to be made, or choose one."""
 
+import errno
 import os
 import stat
 
 from swapctl.errors import ExitCode, SwapctlError, errno_name
 from swapctl.facts import Mount, Unknown
-from swapctl.filesystems import lookup
+from swapctl.filesystems import SERVED, lookup
 from swapctl.gather import candidate, machine
 from swapctl.gather.candidate import KINDS
 from swapctl.gather.reading import attempt
 from swapctl.gather.storage import device_below
 from swapctl.linux import btrfs, inode, libc, meminfo, mounts, names
+from swapctl.network_facts import NetworkFacts
 from swapctl.place import Place
 
 _DEFAULT_RESERVE = 0.05
@@ -88,6 +90,28 @@ def _data_profiles(fd: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(btrfs.profile_name(c.type_flags) for c in data))
 
 
+def _flags(fd: int) -> tuple[str, ...]:
+    """The directory's flags, none where the filesystem has no such thing. Raises OSError."""
+    try:
+        return names.decode(names.INODE_FLAGS, inode.get_flags(fd))
+    except OSError as error:
+        if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP):
+            raise
+        return ()
+
+
+def _network(mount: Mount | Unknown) -> NetworkFacts | Unknown | None:
+    """What lies between the place and its server; None where there is none."""
+    if isinstance(mount, Unknown):
+        return mount
+    if mount.fstype not in SERVED:
+        return None
+    # Only here, for the library that asks the network takes long to load.
+    from swapctl.gather import network
+
+    return network.look(mount, None, None)
+
+
 def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
     """The file's directory without symbolic links, and whether it is still to be made."""
     directory = os.path.dirname(path) or "."
@@ -146,11 +170,10 @@ def look(
             ancestors=attempt("directories", lambda: candidate.ancestors(f"{present}/file")),
             mount=mount,
             filesystem=state,
-            flags=attempt(
-                "directory flags", lambda: names.decode(names.INODE_FLAGS, inode.get_flags(fd))
-            ),
+            flags=attempt("directory flags", lambda: _flags(fd)),
             data_profiles=attempt("data profiles", lambda: _data_profiles(fd)) if on_btrfs else (),
             device=device_below(mount),
+            network=_network(mount),
         )
     finally:
         os.close(fd)

@@ -1,4 +1,5 @@
-"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2).
+"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), and forms of
+fallocate(2) and rename(2).
 
 They go through the C library, which knows the numbers of its architecture; glibc and musl both
 have these symbols. The library is loaded on first use because ctypes is slow to import. Calls
@@ -40,6 +41,8 @@ STATX_ATTR_WRITE_ATOMIC = 0x400000
 AT_EMPTY_PATH = 0x1000
 
 FALLOC_FL_WRITE_ZEROES = 0x80
+
+RENAME_NOREPLACE = 0x1
 
 _STATX_SIZE = 256
 # stx_mask, stx_attributes, stx_attributes_mask, stx_mnt_id, stx_dio_mem_align, stx_dio_offset_align
@@ -148,3 +151,17 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
     # As with fstatfs, glibc on 32 bits needs the longer name for 64-bit offsets.
     name = "fallocate64" if hasattr(_libc(), "fallocate64") else "fallocate"
     _call(name, fd, mode, ctypes.c_int64(offset), ctypes.c_int64(length))
+
+
+def rename_noreplace(directory: int, old: str, new: str) -> None:
+    """renameat2(2) inside an open directory, with RENAME_NOREPLACE.
+
+    Raises OSError: EEXIST where `new` is taken, EINVAL where the filesystem cannot do it.
+    """
+    import ctypes
+
+    names = (os.fsencode(old), os.fsencode(new))
+    _call(
+        *("renameat2", directory, names[0], directory, names[1]),
+        ctypes.c_uint(RENAME_NOREPLACE),
+    )

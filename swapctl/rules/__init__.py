@@ -28,7 +28,7 @@ from swapctl.rules import (
     swapon8,
     xfs,
 )
-from swapctl.rules.engine import Outcome, Rule, Severity, evaluate
+from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
 from swapctl.rules.subject import active_area
 
 _SUBJECTS = (
@@ -123,6 +123,16 @@ def verdict_of(outcome: Outcome) -> str:
     if outcome.undecided:
         return "undecided"
     return "usable" if Severity.WARNING in severities else "ready"
+
+
+def in_the_way(outcome: Outcome, allowed: tuple[str, ...]) -> tuple[Finding, ...]:
+    """The findings that stop an operation: refused, and unsafe unless allowed by name."""
+    return tuple(
+        f
+        for f in outcome.findings
+        if f.severity is Severity.REFUSED
+        or (f.severity is Severity.UNSAFE and f.rule_id not in allowed)
+    )
 
 
 def judge(snapshot: Snapshot) -> Report:

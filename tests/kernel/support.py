@@ -198,7 +198,7 @@ def bound(*pairs: tuple[Path, str]) -> list[str | Path]:
     return ["unshare", "-m", "sh", "-ec", script, "sh", *names, "--"]
 
 
-CALLS = "openat,ioctl,fallocate,pwrite64,fsync,linkat,swapon,swapoff,write"
+CALLS = "openat,ioctl,fallocate,pwrite64,fsync,linkat,renameat2,unlinkat,swapon,swapoff,write"
 
 
 def strace(log: Path, *inject: str) -> list[str | Path]:

@@ -70,7 +70,7 @@ BROKEN = "Input/output error"
 
 FAULTS = (
     Fault("openat", "O_TMPFILE", 1, "ENOSPC", ("cannot create a file", FULL)),
-    Fault("openat", "O_TMPFILE", 1, "EOPNOTSUPP", ("cannot create a file", "not supported")),
+    Fault("openat", "O_TMPFILE", 1, "EACCES", ("cannot create a file", "root_squash")),
     Fault("ioctl", "FS_IOC_SETFLAGS", 1, "EPERM", ("cannot switch copy-on-write off",)),
     Fault("fallocate", "", 1, "ENOSPC", (ALLOCATE, FULL)),
     Fault("fallocate", "", 1, "EDQUOT", (ALLOCATE, "a quota is exhausted")),

@@ -50,6 +50,7 @@ def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 *
         flags=(),
         data_profiles=("single",) if mount.fstype == "btrfs" else (),
         device=s.device,
+        network=s.network,
     )
 
 

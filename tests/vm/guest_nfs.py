@@ -7,10 +7,9 @@ machine.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,10 @@ from swapctl.record import dump, load
 from swapctl.rules import judge
 from tests.kernel.conditions import PAGE, PAGES, header
 from tests.kernel.oracle import compare
+from tests.vm.nfs_server import run, serve
 
 VERSIONS = ("3", "4.0", "4.1", "4.2")
 ADDRESS = "10.77.0.1"
-NFSD = Path("/proc/fs/nfsd")
 # Directory below the root of the exports: the options that it is exported with.
 EXPORTS = {
     "": "rw,no_root_squash,fsid=0",
@@ -39,43 +38,12 @@ Make = Callable[[Path], Path]
 each_version = pytest.mark.parametrize("version", VERSIONS)
 
 
-def run(*words: str) -> str:
-    """Run a tool; what it printed."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exported directories, one tmpfs each; server and address stay until the machine ends."""
+    """The exported directories; server and address stay until the machine ends."""
     root = tmp_path_factory.mktemp("exports")
-    # A tmpfs has no number of its own to tell clients, hence fsid; the root of NFSv4 is fsid 0.
-    for name in EXPORTS:
-        (root / name).mkdir(exist_ok=True)
-        run("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "exports", str(root / name))
-    run("modprobe", "nfsd")
-    if not (NFSD / "threads").exists():
-        run("mount", "-t", "nfsd", "nfsd", str(NFSD))
-    pipes = Path("/var/lib/nfs/rpc_pipefs")
-    pipes.mkdir(parents=True, exist_ok=True)
-    if not (pipes / "nfs").exists():
-        run("mount", "-t", "rpc_pipefs", "sunrpc", str(pipes))
-    Path("/run/rpcbind").mkdir(exist_ok=True)
-    Path("/var/lib/nfs/sm").mkdir(exist_ok=True)
-    run("rpcbind", "-w")
-    # Clients of NFSv4 are not served during the time of grace, 90 seconds.
-    for name in ("nfsv4gracetime", "nfsv4leasetime"):
-        (NFSD / name).write_text("10")
     run("ip", "address", "add", f"{ADDRESS}/24", "dev", "lo")
-    for name, options in EXPORTS.items():
-        directory = str(root / name) if name else str(root)
-        run("exportfs", "-o", f"{options},insecure,no_subtree_check,sync", f"*:{directory}")
-    # Its children hold the output open, so it is not waited for through a pipe.
-    subprocess.run(["rpc.mountd"], check=True, stdout=subprocess.DEVNULL, timeout=60)
-    run("rpc.nfsd", "4")
-    with suppress(OSError):
-        (NFSD / "v4_end_grace").write_text("Y")
+    serve(root, EXPORTS)
     return root
 
 

@@ -13,7 +13,7 @@ from swapctl import newfile
 from swapctl.errors import SwapctlError, errno_name
 from swapctl.facts import need
 from swapctl.gather import snapshot
-from swapctl.linux import btrfs, header, inode, libc, selinux
+from swapctl.linux import btrfs, f2fs, header, inode, libc, selinux
 from swapctl.newfile import NewFile
 from swapctl.plan import Plan
 from swapctl.rules import in_the_way, judge
@@ -129,6 +129,7 @@ def _verify(work: Work) -> None:
 ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
     {
         "nocow": _set_nocow,
+        "pin": lambda work: f2fs.pin(work.file.fd),
         "allocate": _allocate,
         "write": _write,
         "write-zeroes": _write_zeroes,

@@ -1,14 +1,15 @@
 """The vocabulary: what is known about a machine and about one candidate for swap.
 
 Everything here is an immutable record that imports nothing of swapctl but the other parts of the
-vocabulary, network_facts.py and unknown.py. Records are NamedTuples because defining one costs a
-tenth of a frozen dataclass and the start of the program pays for each.
+vocabulary, f2fs_facts.py, network_facts.py and unknown.py. Records are NamedTuples because defining
+one costs a tenth of a frozen dataclass and the start of the program pays for each.
 Units: sizes and offsets are bytes unless the name ends in `_pages` or `_512`; pages are those of
 `Host.page_size`. Device numbers are text, "8:1", as sysfs and mountinfo print them.
 """
 
 from typing import NamedTuple
 
+from swapctl.f2fs_facts import F2fsState
 from swapctl.network_facts import NetworkFacts
 from swapctl.unknown import NotKnown as NotKnown
 from swapctl.unknown import Unknown as Unknown
@@ -275,3 +276,4 @@ class Snapshot(NamedTuple):
     areas: tuple[SwapArea, ...] | Unknown
     blocks: BlockMap | Unknown | None
     network: NetworkFacts | Unknown | None
+    f2fs: F2fsState | Unknown | None

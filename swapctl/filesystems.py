@@ -3,12 +3,14 @@
 Mechanism, what swapon(2) does to learn where the blocks are:
   iomap   iomap_swapfile_activate(), fs/iomap/swapfile.c
   bmap    generic_swapfile_activate(), mm/page_io.c
-  own     code of the filesystem's own that looks at the extents (btrfs, f2fs)
+  own     code of the filesystem's own that looks at the extents (btrfs)
+  sections  the same, but moves what does not fill whole sections (f2fs)
   count   nothing is mapped: the number of blocks must cover the size (NFS, CIFS)
   none    it cannot; `answer` is how it says so
 Answer: "silent" is EINVAL without a log line, before the header is read (no read_folio);
 "holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open.
-Recipe, how `prepare` makes a file: "write", "nocow" (the flag first, then write), "" (it does not).
+Recipe, how `prepare` makes a file: "write", "nocow" (the flag first, then write), "pin" (pinned
+first, in whole sections, then write), "" (it does not).
 """
 
 from typing import NamedTuple
@@ -54,7 +56,7 @@ ROWS = (
     Filesystem("ext4", "iomap", recipe="write", judged=True),
     Filesystem("xfs", "iomap", recipe="write", judged=True),
     Filesystem("btrfs", "own", recipe="nocow", judged=True),
-    Filesystem("f2fs", "own"),
+    Filesystem("f2fs", "sections", recipe="pin", judged=True),
     Filesystem("nfs", "count", recipe="write", judged=True),
     Filesystem("nfs4", "count", recipe="write", judged=True),
     Filesystem("cifs", "count", hazard=_UNMARKED),

@@ -15,6 +15,7 @@ class Meaning(NamedTuple):
 
 _IOMAP = r"swapon: file .* "
 _BTRFS = r"BTRFS warning \(device [^)]*\): "
+_F2FS = r"F2FS-fs \([^)]*\): "
 
 MEANINGS = (
     Meaning(r"Unable to find swap-space signature", "header-missing"),
@@ -66,6 +67,10 @@ MEANINGS = (
         "",
         "The filesystem has lost track of the file's block group; run btrfs check.",
     ),
+    Meaning(_F2FS + r"Swapfile not supported in LFS mode", "f2fs-lfs-mode"),
+    Meaning(_F2FS + r"Swapfile has holes", "f2fs-holes"),
+    Meaning(_F2FS + r"Swapfile: last extent is not aligned to section", "f2fs-unaligned"),
+    Meaning(_F2FS + r"Swapfile \(\d+\) is not align to section: .*", "f2fs-unaligned"),
     Meaning(r"Filesystem-level encrypted swapfile .* is unsupported.*", "file-encrypted"),
 )
 

@@ -23,7 +23,8 @@ class Place(NamedTuple):
 
     `existing` is the kind of object that already has the name. `size` and `reserve` are bytes.
     `wanted_type` is the filesystem type asked for. `data_profiles` are those of btrfs' data block
-    groups, () elsewhere. `network` is None where no server is involved. `makes` says that the
+    groups, () elsewhere; `section` is the size of f2fs' sections in bytes, of which `size` is a
+    multiple, 0 elsewhere. `network` is None where no server is involved. `makes` says that the
     directory is to be made too: "", "directory" or "subvolume". Everything else describes the
     directory, or the one above where it is still to be made.
     """
@@ -44,6 +45,7 @@ class Place(NamedTuple):
     data_profiles: tuple[str, ...] | Unknown
     device: Device | Unknown | None
     network: NetworkFacts | Unknown | None
+    section: int | Unknown
 
 
 class Leaving(NamedTuple):

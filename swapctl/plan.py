@@ -79,8 +79,16 @@ def make_plan(
         steps.append(
             Step("nocow", "switch copy-on-write off, while it is empty", f"chattr +C {path}")
         )
+    how = "in one go"
+    if row is not None and row.recipe == "pin":
+        steps.append(
+            Step(
+                "pin", "pin it, while it is empty, to whole sections", f"f2fs_io pinfile set {path}"
+            )
+        )
+        how = f"in whole sections of {format_bytes(need(place.section))}"
     steps.append(
-        Step("allocate", f"allocate {format_bytes(size)} in one go", f"fallocate -l {size} {path}")
+        Step("allocate", f"allocate {format_bytes(size)} {how}", f"fallocate -l {size} {path}")
     )
     chosen = choose_method(place, method)
     if chosen == "write":

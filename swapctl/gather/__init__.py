@@ -8,7 +8,7 @@ import os
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
 from swapctl.filesystems import SERVED, lookup
-from swapctl.gather import candidate, machine, storage
+from swapctl.gather import candidate, f2fs, machine, storage
 from swapctl.gather.reading import attempt
 from swapctl.linux import config
 from swapctl.network_facts import NetworkFacts
@@ -43,6 +43,7 @@ def snapshot(path: str) -> Snapshot:
         areas=areas,
         blocks=None,
         network=None,
+        f2fs=None,
     )
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -108,7 +109,11 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         return seen
     if isinstance(reader, Unknown):
         lacking = seen._replace(header=reader)
-        return lacking if file.kind == "block" else lacking._replace(extents=reader, btrfs=reader)
+        return (
+            lacking
+            if file.kind == "block"
+            else lacking._replace(extents=reader, btrfs=reader, f2fs=reader)
+        )
     seen = seen._replace(
         header=attempt("first page", lambda: candidate.swap_header(reader, page_size))
     )
@@ -129,6 +134,13 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
     seen = seen._replace(
         extents=attempt("extent map", lambda: storage.extents(reader, file, on, page_size))
     )
+    if on == "f2fs" and isinstance(seen.mount, Mount):
+        below = seen.mount
+        return seen._replace(
+            f2fs=attempt(
+                "f2fs superblock", lambda: f2fs.state(reader, below, seen.header, page_size)
+            )
+        )
     if on != "btrfs":
         return seen
     return seen._replace(

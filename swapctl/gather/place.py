@@ -7,7 +7,7 @@ import stat
 from swapctl.errors import ExitCode, SwapctlError, errno_name
 from swapctl.facts import Mount, Unknown
 from swapctl.filesystems import SERVED, lookup
-from swapctl.gather import candidate, machine
+from swapctl.gather import candidate, f2fs, machine
 from swapctl.gather.candidate import KINDS
 from swapctl.gather.reading import attempt
 from swapctl.gather.storage import device_below
@@ -112,6 +112,15 @@ def _network(mount: Mount | Unknown) -> NetworkFacts | Unknown | None:
     return network.look(mount, None, None)
 
 
+def _section(mount: Mount | Unknown) -> int | Unknown:
+    """The size of the sections that files are made of; 0 where there are none."""
+    if isinstance(mount, Unknown):
+        return mount
+    if mount.fstype != "f2fs":
+        return 0
+    return attempt("f2fs superblock", lambda: f2fs.superblock(mount).section)
+
+
 def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
     """The file's directory without symbolic links, and whether it is still to be made."""
     directory = os.path.dirname(path) or "."
@@ -131,7 +140,8 @@ def look(
 ) -> Place:
     """Everything that the rules for places see.
 
-    `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. Raises
+    `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. On f2fs the size
+    becomes a multiple of the section: a part of one would be moved at every activation. Raises
     SwapctlError when the directory does not exist or cannot be opened.
     """
     try:
@@ -155,6 +165,9 @@ def look(
             most = _MOST_DEFAULT_RESERVE if reserve is None else whole
             share = _DEFAULT_RESERVE if reserve is None else reserve
             reserve = min(int(whole * share), most)
+        section = _section(mount)
+        if section and not isinstance(section, Unknown):
+            size = -(-size // section) * section
         on_btrfs = not isinstance(mount, Unknown) and mount.fstype == "btrfs"
         areas = machine.areas()
         return Place(
@@ -174,6 +187,7 @@ def look(
             data_profiles=attempt("data profiles", lambda: _data_profiles(fd)) if on_btrfs else (),
             device=device_below(mount),
             network=_network(mount),
+            section=section,
         )
     finally:
         os.close(fd)

@@ -84,10 +84,16 @@ def block_map(
     """The block map, as far as swapon(2) would walk it: what the header counts, or the `whole` file
     where the filesystem has gone over to iomap."""
     size = os.fstat(reader).st_size
-    limit = size // page_size
-    if not whole and isinstance(header, SwapHeader) and header.signature_page_size == page_size:
-        limit = min(limit, header.last_page + 1)
+    limit = size // page_size if whole else counted_pages(header, size, page_size)
     return bmap.block_map(reader, page_size, limit)
+
+
+def counted_pages(header: SwapHeader | Unknown | None, size: int, page_size: int) -> int:
+    """The pages of a file of `size` bytes that its header counts; all where it has none."""
+    pages = size // page_size
+    if isinstance(header, SwapHeader) and header.signature_page_size == page_size:
+        return min(pages, header.last_page + 1)
+    return pages
 
 
 def _subvolume_read_only(resolved: str, file: File) -> bool:

@@ -15,6 +15,7 @@ from swapctl.rules import (
     device,
     ext4,
     extents,
+    f2fs,
     file,
     filesystem,
     header,
@@ -44,6 +45,7 @@ _SUBJECTS = (
     btrfs,
     ext4,
     xfs,
+    f2fs,
     device,
     nfs,
     nfs_transport,
@@ -106,7 +108,9 @@ def _predict(snapshot: Snapshot, outcome: Outcome) -> Prediction:
     if not refusals:
         if open_questions:
             return Prediction(None, None, None, None)
-        return Prediction(True, None, None, _usable_bytes(snapshot))
+        # f2fs has something to say of files that it accepts, too.
+        log = "\n".join(f.violation.log for f in outcome.findings if f.violation.log)
+        return Prediction(True, None, log or None, _usable_bytes(snapshot))
     first = min(refusals, key=lambda f: (f.stage, f.violation.at))
     if any(u.stage < first.stage for u in open_questions):
         return Prediction(False, None, None, None)

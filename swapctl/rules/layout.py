@@ -10,6 +10,7 @@ from swapctl.rules.header import LEAST_LIMIT_PAGES, area_pages, signed
 from swapctl.rules.subject import (
     block,
     by_blocks,
+    by_sections,
     counted,
     fstype,
     judged,
@@ -29,7 +30,7 @@ KIB = 2**10
 def mapped_pages(s: Snapshot) -> int:
     """Pages that the kernel maps of the file or device, the header page among them, before the
     header's own limit."""
-    if block(s) or counted(s):
+    if block(s) or counted(s) or by_sections(s):
         return area_pages(s)
     if by_blocks(s):
         return the_blocks(s).pages
@@ -72,7 +73,7 @@ def area_no_page(s: Snapshot) -> Iterator[Violation]:
 
 def countable(s: Snapshot) -> bool:
     """Can the pages that the kernel would use be counted?"""
-    return block(s) or judged(s) or counted(s) or by_blocks(s)
+    return block(s) or judged(s) or counted(s) or by_blocks(s) or by_sections(s)
 
 
 @rule("area-empty", Severity.REFUSED, stage=Stage.EMPTY, when=countable)

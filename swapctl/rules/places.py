@@ -48,6 +48,7 @@ def future(place: Place) -> Snapshot:
         areas=(),
         blocks=None,
         network=place.network,
+        f2fs=None,
     )
 
 

@@ -138,7 +138,8 @@ def place_no_space(p: Place) -> Iterator[Violation]:
     """
     state = need(p.filesystem)
     if shortage(p, state) > 0:
-        room = max(0, state.available - p.reserve) // 2**20
+        unit = max(2**20, need(p.section))
+        room = max(0, state.available - p.reserve) // unit * unit // 2**20
         yield Violation(
             (
                 Evidence("available", state.available, format_bytes(state.available), "statfs(2)"),

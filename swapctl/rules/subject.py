@@ -73,6 +73,12 @@ def release(s: Snapshot) -> tuple[int, ...]:
     return tuple(int(n[:9]) for n in parts if n.isdecimal())
 
 
+def patch_level(s: Snapshot) -> int:
+    """The third number of the kernel's release, 0 where there is none."""
+    parts = s.host.kernel.partition("-")[0].partition("+")[0].split(".")
+    return int(parts[2][:9]) if len(parts) > 2 and parts[2].isdecimal() else 0
+
+
 def counted(s: Snapshot) -> bool:
     """Is it a regular file of which the kernel maps no blocks: it asks a server for every page?"""
     return mapped_by("count")(s)
@@ -81,6 +87,11 @@ def counted(s: Snapshot) -> bool:
 def by_blocks(s: Snapshot) -> bool:
     """Is it a regular file whose blocks swapon(2) asks for one after the other (bmap)?"""
     return mapped_by("bmap")(s)
+
+
+def by_sections(s: Snapshot) -> bool:
+    """Is it a regular file whose blocks swapon(2) takes, or moves, in whole sections (f2fs)?"""
+    return mapped_by("sections")(s)
 
 
 def the_extents(s: Snapshot) -> ExtentMap:

@@ -80,6 +80,8 @@ XFS = "writable native xfs punch prealloc collapse"
 BTRFS = "writable native btrfs punch prealloc"
 # Headers, names and modes are tried on these with the conditions of foreign filesystems.
 FURTHER = "writable native foreign further"
+F2FS = f"{FURTHER} f2fs prealloc punch"
+COMPRESSING = "mkfs.f2fs -q -f -O extra_attr,compression"
 
 FILESYSTEMS = (
     _row("ext4", "ext4", "mkfs.ext4 -q -F -b 4096", f"{EXTENTS} main callers", size=256),
@@ -111,8 +113,13 @@ FILESYSTEMS = (
     _row("squashfs", "squashfs", "mksquashfs", "image"),
     _row("erofs", "erofs", "mkfs.erofs", "image"),
     _row("device", "", "", "device"),
-    _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{FURTHER} prealloc punch collapse", size=256),
-    _row("f2fs-lfs", "f2fs", "mkfs.f2fs -q -f", f"{FURTHER} prealloc punch", "mode=lfs", 256),
+    _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{F2FS} collapse", size=256),
+    _row("f2fs-large-sections", "f2fs", "mkfs.f2fs -q -f -s 4", F2FS, size=512),
+    _row(
+        "f2fs-compress", "f2fs", COMPRESSING, f"{F2FS} compression", "compress_extension=txt", 256
+    ),
+    _row("f2fs-2dev", "f2fs", "mkfs.f2fs -q -f", F2FS, size=128, images=2),
+    _row("f2fs-lfs", "f2fs", "mkfs.f2fs -q -f", F2FS, "mode=lfs", 256),
     _row("vfat", "vfat", "mkfs.vfat -F 32 -s 8", f"{FURTHER} prealloc"),
     _row("vfat-512", "vfat", "mkfs.vfat -F 32 -s 1", f"{FURTHER} prealloc subpage"),
     _row("exfat", "exfat", "mkfs.exfat -c 4K", f"{FURTHER} prealloc"),
@@ -216,6 +223,8 @@ def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -
     if filesystem.has("image"):
         return _packed(filesystem, scratch, staged, undo)
     images = [image(scratch / f"image{n}", filesystem.size, undo) for n in range(filesystem.images)]
+    if filesystem.fstype == "f2fs":
+        return _f2fs(filesystem, scratch, images, undo)
     run(*filesystem.mkfs.split(), *map(str, images))
     if filesystem.fstype == "fuse":
         point.mkdir()
@@ -236,6 +245,16 @@ def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -
     if filesystem.fstype == "btrfs":
         undo.callback(_forget, *devices)
     mount(devices[0], point, filesystem.fstype, ",".join(filter(None, options)), undo)
+    return Mounted(filesystem, point, devices, scratch)
+
+
+def _f2fs(filesystem: Filesystem, scratch: Path, images: list[Path], undo: ExitStack) -> Mounted:
+    """The names of further devices are written into the filesystem; the kernel opens them."""
+    devices = tuple(attach(one, undo) for one in images)
+    further = ["-c", ",".join(devices[1:])] if devices[1:] else []
+    run(*filesystem.mkfs.split(), *further, devices[0])
+    point = scratch / "mnt"
+    mount(devices[0], point, filesystem.fstype, filesystem.options, undo)
     return Mounted(filesystem, point, devices, scratch)
 
 

@@ -25,6 +25,7 @@ SUBJECTS = (
     "reflink",
     "btrfs",
     "chunks",
+    "f2fs",
     "encrypted",
     "caller",
     "device",

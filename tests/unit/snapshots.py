@@ -16,7 +16,7 @@ from swapctl.facts import (
     need,
 )
 from tests.golden.regenerate import report
-from tests.unit import snapshots_network
+from tests.unit import snapshots_f2fs, snapshots_network
 
 R = TypeVar("R")
 
@@ -196,11 +196,12 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "swapon8-rewrites": (header(DEVICE, signature="LINHIB0001"), DEVICE),
     "swapon8-warns": (RECORDED_HOLES, EXT4),
     **snapshots_network.EXAMPLES,
+    **snapshots_f2fs.EXAMPLES,
 }
 
 # Rules that never find anything: what they are about leaves the kernel's answer open.
 OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
     "file-encrypted": (file(EXT4, attributes=("encrypted",)), EXT4),
-    "filesystem-unjudged": (mount(EXT4, fstype="f2fs"), EXT4),
+    "filesystem-unjudged": (mount(EXT4, fstype="cifs"), EXT4),
     "xfs-realtime": (file(XFS, xflags=("realtime",)), XFS),
 }

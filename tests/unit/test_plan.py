@@ -23,7 +23,16 @@ from tests.unit.snapshots import alter
 MIB = 2**20
 UUID = bytes(range(16))
 ORDER = (
-    *("make-directory", "make-subvolume", "create", "nocow", "allocate", "write", "write-zeroes"),
+    *(
+        "make-directory",
+        "make-subvolume",
+        "create",
+        "nocow",
+        "pin",
+        "allocate",
+        "write",
+        "write-zeroes",
+    ),
     *("header", "sync", "verify", "publish"),
 )
 
@@ -51,6 +60,7 @@ def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 *
         data_profiles=("single",) if mount.fstype == "btrfs" else (),
         device=s.device,
         network=s.network,
+        section=0,
     )
 
 
@@ -69,6 +79,28 @@ def actions(of: Plan) -> list[str]:
 def test_recorded_places_pass_their_rules(machine: str) -> None:
     outcome = evaluate(PLACE_RULES, place(machine))
     assert (outcome.findings, outcome.undecided) == ((), ())
+
+
+def on_f2fs(*options: str) -> Place:
+    one = place()
+    mount = need(one.mount)._replace(fstype="f2fs", super_options=options)
+    return one._replace(mount=mount, section=4 * MIB)
+
+
+def test_f2fs_pins_before_there_are_blocks() -> None:
+    made = plan(on_f2fs("mode=adaptive"))
+    assert actions(made)[:4] == ["create", "pin", "allocate", "write"]
+    assert made.steps[2].text == "allocate 64.0 MiB in whole sections of 4.0 MiB"
+
+
+def test_no_file_is_made_on_f2fs_in_lfs_mode() -> None:
+    assert evaluate(PLACE_RULES, on_f2fs("mode=adaptive")).findings == ()
+    (found,) = evaluate(PLACE_RULES, on_f2fs("mode=lfs")).findings
+    assert found.rule_id == "place-lfs-mode"
+    (lack, *_) = evaluate(
+        PLACE_RULES, on_f2fs("mode=lfs")._replace(section=Unknown("section", "not root"))
+    ).undecided
+    assert lack.rule_id == "place-lfs-mode"
 
 
 CASES = list(itertools.product(MACHINES, METHODS, ("", "directory", "subvolume")))

@@ -31,9 +31,13 @@ class F2fsWalk(NamedTuple):
 
 
 class F2fsState(NamedTuple):
-    """The superblock, as far as it matters, and the walk; `section` is bytes."""
+    """The superblock, as far as it matters, and the walk.
+
+    `section` is bytes, and so is `room`: the free segments beyond those that f2fs keeps for itself.
+    """
 
     section: int
     zoned: bool
     devices: int
+    room: int | Unknown
     walk: F2fsWalk | Unknown

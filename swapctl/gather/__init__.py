@@ -138,7 +138,8 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         below = seen.mount
         return seen._replace(
             f2fs=attempt(
-                "f2fs superblock", lambda: f2fs.state(reader, below, seen.header, page_size)
+                "f2fs superblock",
+                lambda: f2fs.state(reader, below, seen.device, seen.header, page_size),
             )
         )
     if on != "btrfs":

@@ -3,7 +3,7 @@
 import os
 
 from swapctl.f2fs_facts import F2fsState
-from swapctl.facts import Mount, SwapHeader, Unknown
+from swapctl.facts import Device, Mount, SwapHeader, Unknown
 from swapctl.gather.reading import attempt, device_number
 from swapctl.gather.storage import counted_pages
 from swapctl.linux import f2fs, f2fs_map, fiemap
@@ -19,8 +19,18 @@ def superblock(mount: Mount) -> f2fs.Superblock:
     return f2fs.superblock(mount.source)
 
 
+def _room(device: Device | Unknown | None, segment: int) -> int | Unknown:
+    if device is None or isinstance(device, Unknown):
+        return device or Unknown("free segments", "no device found")
+    return attempt("free segments", lambda: f2fs.room(device.name, segment))
+
+
 def state(
-    reader: int, mount: Mount, header: SwapHeader | Unknown | None, page_size: int
+    reader: int,
+    mount: Mount,
+    device: Device | Unknown | None,
+    header: SwapHeader | Unknown | None,
+    page_size: int,
 ) -> F2fsState:
     """What f2fs alone knows; reading the map writes dirty data of the file back first.
 
@@ -33,6 +43,7 @@ def state(
         section=found.section,
         zoned=found.zoned,
         devices=found.devices,
+        room=_room(device, found.segment),
         walk=attempt(
             "extent map", lambda: f2fs_map.walk(fiemap.rows(reader, size), size, found, limit)
         ),

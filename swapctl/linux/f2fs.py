@@ -8,6 +8,7 @@ import os
 import struct
 from typing import NamedTuple
 
+from swapctl.linux.files import read_text, under
 from swapctl.linux.ioctl import call, iow
 
 F2FS_SUPER_MAGIC = 0xF2F52010
@@ -33,6 +34,7 @@ class Superblock(NamedTuple):
     """Sizes and addresses in bytes; `devices` counts those of a filesystem of several, else 1."""
 
     block: int
+    segment: int
     section: int
     main: int
     zoned: bool
@@ -54,6 +56,7 @@ def parse(raw: bytes) -> Superblock:
     named = sum(path[0] != 0 for path, _ in _DEVICE.iter_unpack(area))
     return Superblock(
         block=block,
+        segment=block << log_segment,
         section=(block << log_segment) * segments,
         main=main * block,
         zoned=bool(feature & F2FS_FEATURE_BLKZONED),
@@ -68,6 +71,16 @@ def superblock(path: str) -> Superblock:
         return parse(os.pread(fd, _SUPER_OFFSET + _SUPER_SIZE, 0))
     finally:
         os.close(fd)
+
+
+def room(name: str, segment: int, root: str = "/") -> int:
+    """Bytes in free segments beyond those that the filesystem keeps for itself.
+
+    `name` is the kernel's of the device, "vda1". Raises OSError.
+    """
+    shown = under(root, f"sys/fs/f2fs/{name}")
+    free, kept = (int(read_text(f"{shown}/{file}")) for file in ("free_segments", "ovp_segments"))
+    return max(0, free - kept) * segment
 
 
 def pin(fd: int) -> None:

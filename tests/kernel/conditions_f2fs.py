@@ -37,16 +37,18 @@ F2FS_IOC_SET_PIN_FILE = 0x4004F50D
 SOME = 16
 
 
-def case(further: str = "") -> Callable[[Make], Make]:
-    """Enter a condition whose files are removed afterwards: whole sections fill the image soon."""
+def case(further: str = "", why: str | None = None) -> Callable[[Make], Make]:
+    """Enter a condition whose files are removed afterwards, and their sections freed by a
+    checkpoint: whole sections fill the image soon. `why` is its `undecided_because`."""
 
     def enter(make: Make) -> Make:
         @wraps(make)
         def made(place: Place) -> str:
+            place.undo.callback(run, "sync", "-f", str(place.mounted.path))
             place.undo.callback(shutil.rmtree, place.directory)
             return make(place)
 
-        return condition(f"f2fs {further}")(made)
+        return condition(f"f2fs {further}", undecided_because=why)(made)
 
     return enter
 
@@ -249,14 +251,18 @@ def _compress(path: str, on: int = 0, off: int = 0) -> str:
     return path
 
 
-@case("compression")
-def compressed(place: Place) -> str:
+def _compressed(place: Place) -> str:
     return write(_compress(create(place.path()), on=FS_COMPR_FL), section(place))
 
 
 @case("compression")
+def compressed_file(place: Place) -> str:
+    return _compressed(place)
+
+
+@case("compression")
 def compressed_with_hole(place: Place) -> str:
-    path = compressed(place)
+    path = _compressed(place)
     os.truncate(path, 2 * section(place) * PAGE)
     sync(path)
     return path
@@ -276,7 +282,7 @@ def compressed_directory_and_pinned(place: Place) -> str:
     return _pinned(place, section(place), "compressed/swapfile")
 
 
-@case()
+@case(why="how many sections cleaning frees shows only when it is done")
 def nearly_full(place: Place) -> str:
     """No free section is left for moving the file."""
     path = interleaved(place, section(place), section(place) // 5)

@@ -114,7 +114,7 @@ FILESYSTEMS = (
     _row("erofs", "erofs", "mkfs.erofs", "image"),
     _row("device", "", "", "device"),
     _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{F2FS} collapse", size=256),
-    _row("f2fs-large-sections", "f2fs", "mkfs.f2fs -q -f -s 4", F2FS, size=512),
+    _row("f2fs-large-sections", "f2fs", "mkfs.f2fs -q -f -s 4", F2FS, size=1024),
     _row(
         "f2fs-compress", "f2fs", COMPRESSING, f"{F2FS} compression", "compress_extension=txt", 256
     ),

@@ -203,5 +203,6 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
 OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
     "file-encrypted": (file(EXT4, attributes=("encrypted",)), EXT4),
     "filesystem-unjudged": (mount(EXT4, fstype="cifs"), EXT4),
+    **snapshots_f2fs.OPEN_QUESTIONS,
     "xfs-realtime": (file(XFS, xflags=("realtime",)), XFS),
 }

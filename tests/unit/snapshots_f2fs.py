@@ -27,7 +27,7 @@ def made(kernel: str = "7.2.13", devices: int = 1, **walk: Any) -> Snapshot:
     s = report("ext4-ready").snapshot
     mount = need(s.mount)
     assert mount is not None
-    state = F2fsState(2 * MIB, False, devices, WALK._replace(**walk))
+    state = F2fsState(2 * MIB, False, devices, 2**40, WALK._replace(**walk))
     below = mount._replace(fstype="f2fs", super_options=("rw", "mode=adaptive"))
     return s._replace(host=s.host._replace(kernel=kernel), mount=below, f2fs=state)
 
@@ -55,4 +55,8 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "f2fs-wrong-blocks": (made("6.12.73-amd64", **TAIL), made("6.12.74-amd64", **TAIL)),
     "f2fs-other-device": (made(devices=2, end=FAR), made(devices=2, end=0)),
     "f2fs-unaligned": (made(passes=1, moved=2 * MIB), GOOD),
+}
+
+OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
+    "f2fs-little-room": (made(passes=1, moved=2**41), made(passes=1, moved=2**40)),
 }

@@ -1,6 +1,7 @@
 """f2fs: the superblock, the walk of swapon(2) through a file, and what kernels make of it."""
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from swapctl.f2fs_facts import F2fsWalk
 from swapctl.facts import need
-from swapctl.linux.f2fs import Superblock, parse
+from swapctl.linux.f2fs import Superblock, parse, room
 from swapctl.linux.f2fs_map import walk
 from swapctl.linux.fiemap import FIEMAP_EXTENT_UNWRITTEN, Row
 from swapctl.rules import judge
@@ -19,7 +20,9 @@ MIB = 2**20
 BLOCK = 4096
 SECTION = 2 * MIB
 # Sections begin at odd MiBs, as nothing says that they are aligned to their size.
-FS = Superblock(block=BLOCK, section=SECTION, main=17 * MIB, zoned=False, devices=1)
+FS = Superblock(
+    block=BLOCK, segment=SECTION, section=SECTION, main=17 * MIB, zoned=False, devices=1
+)
 # Of `mkfs.f2fs -f -s 4` on 256 MiB (f2fs-tools 1.15).
 HEAD = (0xF2F52010, 1, 15, 9, 3, 12, 9, 4, 1, 0)
 
@@ -37,7 +40,7 @@ def superblock(
 
 
 def test_superblock() -> None:
-    assert parse(superblock()) == Superblock(BLOCK, 8 * MIB, 16 * MIB, False, 1)
+    assert parse(superblock()) == Superblock(BLOCK, 2 * MIB, 8 * MIB, 16 * MIB, False, 1)
     several = parse(superblock(feature=0x2, paths=(b"/dev/loop0", b"/dev/loop1")))
     assert (several.zoned, several.devices) == (True, 2)
 
@@ -49,6 +52,15 @@ def test_superblock() -> None:
 def test_what_is_no_superblock_is_an_error(raw: bytes) -> None:
     with pytest.raises(OSError, match="superblock"):
         parse(raw)
+
+
+def test_room_is_what_the_filesystem_does_not_keep(tmp_path: Path) -> None:
+    shown = tmp_path / "sys/fs/f2fs/vda1"
+    shown.mkdir(parents=True)
+    (shown / "ovp_segments").write_text("40\n")
+    for free, left in ((43, 6 * MIB), (39, 0)):
+        (shown / "free_segments").write_text(f"{free}\n")
+        assert room("vda1", 2 * MIB, str(tmp_path)) == left
 
 
 def piece(offset: int, length: int, at: int | None) -> Row:

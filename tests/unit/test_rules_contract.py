@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from swapctl.f2fs_facts import F2fsState
 from swapctl.facts import BtrfsState, File, Host, Snapshot, Unknown
 from swapctl.rules import RULES, judge
 from swapctl.rules.catalogue import ALL_RULES
@@ -124,11 +125,14 @@ def unknowable(kind: Any) -> Iterator[str]:
             yield name
 
 
+RECORDS = (("file", File), ("host", Host), ("btrfs", BtrfsState), ("f2fs", F2fsState))
+
+
 def without_a_fact(s: Snapshot) -> Iterator[tuple[str, Snapshot]]:
     """The snapshot, each time with one of its facts lost."""
     for name in unknowable(Snapshot):
         yield name, alter(s, **{name: Unknown(name, "lost")})
-    for record, kind in (("file", File), ("host", Host), ("btrfs", BtrfsState)):
+    for record, kind in RECORDS:
         value = getattr(s, record)
         if isinstance(value, kind):
             for name in unknowable(kind):

@@ -1,10 +1,14 @@
-"""What guests need of the machine, and a summary of what ran in them."""
+"""What guests need of the machine, what tests in them share, and a summary of what ran."""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from tests.vm.nfs_server import ADDRESS, EXPORTS, Client, run, serve
 
 NEEDS = (
     "CAP_SYS_ADMIN",
@@ -55,6 +59,21 @@ def read_record(folder: Path) -> dict[str, Any]:
     nothing: dict[str, Any] = {"kernel": "", "rows": [], "left_out": {}}
     record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else nothing
     return record
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported directories, in a guest; server and address stay until it ends."""
+    root = tmp_path_factory.mktemp("exports")
+    run("ip", "address", "add", f"{ADDRESS}/24", "dev", "lo")
+    serve(root, EXPORTS)
+    return root
+
+
+@pytest.fixture
+def client(exports: Path, tmp_path: Path) -> Iterator[Client]:
+    with ExitStack() as undo:
+        yield Client(exports, tmp_path, undo)
 
 
 @pytest.fixture(scope="session")

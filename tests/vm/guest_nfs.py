@@ -8,8 +8,7 @@ machine.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,53 +20,11 @@ from swapctl.record import dump, load
 from swapctl.rules import judge
 from tests.kernel.conditions import PAGE, PAGES, header
 from tests.kernel.oracle import compare
-from tests.vm.nfs_server import run, serve
-
-VERSIONS = ("3", "4.0", "4.1", "4.2")
-ADDRESS = "10.77.0.1"
-# Directory below the root of the exports: the options that it is exported with.
-EXPORTS = {
-    "": "rw,no_root_squash,fsid=0",
-    "open": "rw,no_root_squash,fsid=1",
-    "readonly": "ro,no_root_squash,fsid=2",
-    "squashed": "rw,root_squash,fsid=3",
-}
+from tests.vm.nfs_server import ADDRESS, VERSIONS, Client, run
 
 Make = Callable[[Path], Path]
 
 each_version = pytest.mark.parametrize("version", VERSIONS)
-
-
-@pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exported directories; server and address stay until the machine ends."""
-    root = tmp_path_factory.mktemp("exports")
-    run("ip", "address", "add", f"{ADDRESS}/24", "dev", "lo")
-    serve(root, EXPORTS)
-    return root
-
-
-class Client:
-    """Mounts exports for as long as one test lasts."""
-
-    def __init__(self, root: Path, scratch: Path, undo: ExitStack) -> None:
-        self.root, self.scratch, self.undo = root, scratch, undo
-
-    def mount(self, version: str, export: str, *options: str) -> Path:
-        """The mounted export; the path of an export differs between NFSv3 and NFSv4."""
-        path = f"{self.root}/{export}" if version == "3" else f"/{export}"
-        point = self.scratch / f"{export}-{len(list(self.scratch.iterdir()))}"
-        point.mkdir()
-        words = ",".join((f"vers={version}", "nolock", "nosharecache", *options))
-        run("mount", "-t", "nfs", "-o", words, f"{ADDRESS}:{path}", str(point))
-        self.undo.callback(run, "umount", str(point))
-        return point
-
-
-@pytest.fixture
-def client(exports: Path, tmp_path: Path) -> Iterator[Client]:
-    with ExitStack() as undo:
-        yield Client(exports, tmp_path, undo)
 
 
 def written(path: Path, pages: int = PAGES) -> Path:

@@ -1,12 +1,22 @@
-"""The kernel's NFS server, started in a machine of its own: a guest that serves or does both."""
+"""The kernel's NFS server and its clients, in a machine of their own: a guest."""
 
 import os
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 NFSD = Path("/proc/fs/nfsd")
+VERSIONS = ("3", "4.0", "4.1", "4.2")
+# Of a guest that is its own client.
+ADDRESS = "10.77.0.1"
+# Directory below the root of the exports: the options that it is exported with.
+EXPORTS = {
+    "": "rw,no_root_squash,fsid=0",
+    "open": "rw,no_root_squash,fsid=1",
+    "readonly": "ro,no_root_squash,fsid=2",
+    "squashed": "rw,root_squash,fsid=3",
+}
 
 
 def run(*words: str) -> str:
@@ -44,3 +54,20 @@ def serve(root: Path, exports: Mapping[str, str], size: str = "64m") -> None:
     run("rpc.nfsd", "4")
     with suppress(OSError):
         (NFSD / "v4_end_grace").write_text("Y")
+
+
+class Client:
+    """Mounts exports of this machine for as long as one test lasts."""
+
+    def __init__(self, root: Path, scratch: Path, undo: ExitStack) -> None:
+        self.root, self.scratch, self.undo = root, scratch, undo
+
+    def mount(self, version: str, export: str, *options: str) -> Path:
+        """The mounted export; the path of an export differs between NFSv3 and NFSv4."""
+        path = f"{self.root}/{export}" if version == "3" else f"/{export}"
+        point = self.scratch / f"{export}-{len(list(self.scratch.iterdir()))}"
+        point.mkdir()
+        words = ",".join((f"vers={version}", "nolock", "nosharecache", *options))
+        run("mount", "-t", "nfs", "-o", words, f"{ADDRESS}:{path}", str(point))
+        self.undo.callback(run, "umount", str(point))
+        return point

@@ -46,6 +46,7 @@ class Work(NamedTuple):
 WORKS = {
     "oracle": Work(("tests/kernel/test_oracle.py",), 1500),
     "network": Work(("tests/vm/guest_nfs.py",), 40),
+    "prepare": Work(("tests/vm/guest_prepare.py", "tests/kernel/test_prepare_f2fs.py"), 0),
 }
 JOBS = [(work, suite) for work in WORKS for suite in SUITES]
 

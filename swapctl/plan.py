@@ -79,17 +79,21 @@ def make_plan(
         steps.append(
             Step("nocow", "switch copy-on-write off, while it is empty", f"chattr +C {path}")
         )
-    how = "in one go"
+    allocate = f"fallocate -l {size} {path}"
     if row is not None and row.recipe == "pin":
-        steps.append(
+        section = format_bytes(need(place.section))
+        steps += [
             Step(
                 "pin", "pin it, while it is empty, to whole sections", f"f2fs_io pinfile set {path}"
-            )
-        )
-        how = f"in whole sections of {format_bytes(need(place.section))}"
-    steps.append(
-        Step("allocate", f"allocate {format_bytes(size)} {how}", f"fallocate -l {size} {path}")
-    )
+            ),
+            Step(
+                "allocate-sections",
+                f"allocate {format_bytes(size)} in whole sections of {section}",
+                allocate,
+            ),
+        ]
+    else:
+        steps.append(Step("allocate", f"allocate {format_bytes(size)} in one go", allocate))
     chosen = choose_method(place, method)
     if chosen == "write":
         steps.append(

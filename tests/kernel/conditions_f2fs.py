@@ -4,6 +4,7 @@ Sections are those of the image, so that the cases are the same with large ones.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -71,7 +72,14 @@ def pin(path: str) -> str:
 
 def _pinned(place: Place, pages: int, name: str = "swapfile") -> str:
     path = pin(create(place.path(name)))
-    fallocate(path, 0, 0, pages * PAGE)
+    try:
+        fallocate(path, 0, 0, pages * PAGE)
+    except OSError as error:
+        # Once, after a part of a section was moved, where sections have several segments.
+        if error.errno != errno.ENOSPC:
+            raise
+        os.truncate(path, 0)
+        fallocate(path, 0, 0, pages * PAGE)
     put(path, 0, header(pages))
     sync(path)
     return path

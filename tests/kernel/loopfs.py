@@ -80,7 +80,8 @@ XFS = "writable native xfs punch prealloc collapse"
 BTRFS = "writable native btrfs punch prealloc"
 # Headers, names and modes are tried on these with the conditions of foreign filesystems.
 FURTHER = "writable native foreign further"
-F2FS = f"{FURTHER} f2fs prealloc punch"
+# What holds for every format of f2fs is tried on the plain one.
+F2FS = "further f2fs prealloc punch"
 COMPRESSING = "mkfs.f2fs -q -f -O extra_attr,compression"
 
 FILESYSTEMS = (
@@ -113,7 +114,7 @@ FILESYSTEMS = (
     _row("squashfs", "squashfs", "mksquashfs", "image"),
     _row("erofs", "erofs", "mkfs.erofs", "image"),
     _row("device", "", "", "device"),
-    _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{F2FS} collapse", size=256),
+    _row("f2fs", "f2fs", "mkfs.f2fs -q -f", f"{FURTHER} {F2FS} collapse", size=256),
     _row("f2fs-large-sections", "f2fs", "mkfs.f2fs -q -f -s 4", F2FS, size=1024),
     _row(
         "f2fs-compress", "f2fs", COMPRESSING, f"{F2FS} compression", "compress_extension=txt", 256

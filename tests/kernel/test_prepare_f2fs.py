@@ -9,8 +9,9 @@ import pytest
 
 from swapctl.linux import fiemap
 from tests.conftest import kernel_lacks, lacks
+from tests.kernel.conditions import header
 from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, run
-from tests.kernel.oracle import compare
+from tests.kernel.oracle import compare, swapoff, swapon
 from tests.kernel.support import area, cleared, document, findings, swapctl, verdict, volume
 
 pytestmark = [
@@ -94,6 +95,38 @@ def test_on_and_off_leave_the_blocks_where_they_are(home: Path) -> None:
     assert area(path) is None
     assert places(path) == before
     assert verdict(path) == "ready"
+
+
+def test_after_an_activation_that_moved_a_part_of_a_section(every: Mounted, home: Path) -> None:
+    """Where sections have several segments, the kernel then says once that there is no space."""
+    pages = SECTIONS[every.filesystem.name] // PAGE // 2 * 3
+    for number in range(3):
+        odd = home / f"odd{number}"
+        odd.write_bytes(header(pages) + bytes((pages - 1) * PAGE))
+        swapon(str(odd))
+        swapoff(str(odd))
+        done = swapctl("prepare", home / f"swap{number}", "--size", "16M", "--json")
+        (target,) = document(done)["targets"]
+        assert (done.returncode, target["verdict"]) == (0, "ready")
+
+
+def test_the_pin_goes_with_deactivation(home: Path) -> None:
+    """So the manual says; a file that is not pinned is written to a new place."""
+    path = home / "swapfile"
+    assert swapctl("prepare", path, "--size", "4M").returncode == 0
+    before = places(path)
+
+    def rewritten() -> list[tuple[int, int]]:
+        with path.open("r+b") as file:
+            file.seek(PAGE)
+            file.write(b"x" * (4 * MIB - PAGE))
+        run("sync", "-f", str(home))
+        return places(path)
+
+    assert rewritten() == before
+    swapon(str(path))
+    swapoff(str(path))
+    assert rewritten() != before
 
 
 def test_in_a_compressed_directory(every: Mounted, home: Path) -> None:

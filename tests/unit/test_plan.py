@@ -89,7 +89,7 @@ def on_f2fs(*options: str) -> Place:
 
 def test_f2fs_pins_before_there_are_blocks() -> None:
     made = plan(on_f2fs("mode=adaptive"))
-    assert actions(made)[:4] == ["create", "pin", "allocate", "write"]
+    assert actions(made)[:4] == ["create", "pin", "allocate-sections", "write"]
     assert made.steps[2].text == "allocate 64.0 MiB in whole sections of 4.0 MiB"
 
 

@@ -61,12 +61,12 @@ def _allocate_sections(work: Work) -> None:
     an activation has moved a part of a section (seen on Linux 6.12 and 7.2); what it had allocated
     until then is not in whole sections."""
     try:
-        libc.fallocate(work.fd, 0, 0, work.plan.size)
+        libc.fallocate(work.file.fd, 0, 0, work.plan.size)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        os.ftruncate(work.fd, 0)
-        libc.fallocate(work.fd, 0, 0, work.plan.size)
+        os.ftruncate(work.file.fd, 0)
+        libc.fallocate(work.file.fd, 0, 0, work.plan.size)
 
 
 def _go_direct(fd: int, flags: int) -> bool:

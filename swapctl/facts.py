@@ -185,7 +185,9 @@ class FilesystemState(NamedTuple):
 class BtrfsState(NamedTuple):
     """What btrfs alone knows of the file: its flags in the tree and where its chunks lie.
 
-    `inode_flags` are the names of the set BTRFS_INODE_* bits ("nodatacow").
+    `inode_flags` are the names of the set BTRFS_INODE_* bits ("nodatacow"). `used_before` says that
+    the last committed state has other users of the file's data, or may have; None where the kernel
+    is too new to look at that.
     """
 
     fsid: str
@@ -195,6 +197,7 @@ class BtrfsState(NamedTuple):
     exclusive_operation: str | Unknown
     inode_flags: tuple[str, ...] | Unknown
     placement: "BtrfsPlacement | Unknown"
+    used_before: bool | Unknown | None
 
 
 class BtrfsPlacement(NamedTuple):
@@ -256,7 +259,9 @@ class Snapshot(NamedTuple):
     """All that the rules may look at: one candidate on one machine at one moment.
 
     `lookup` is the errno of the path's resolution, None when it leads somewhere; `file` is None
-    when it does not. `network` is None where no server is involved.
+    when it does not. `network` is None where no server is involved. `mechanism` is what the
+    running kernel does to activate a file of this filesystem, in the words of filesystems.py; None
+    where all kernels do the same.
     """
 
     path: str
@@ -277,3 +282,4 @@ class Snapshot(NamedTuple):
     blocks: BlockMap | Unknown | None
     network: NetworkFacts | Unknown | None
     f2fs: F2fsState | Unknown | None
+    mechanism: str | Unknown | None

@@ -8,7 +8,8 @@ Mechanism, what swapon(2) does to learn where the blocks are:
   count   nothing is mapped: the number of blocks must cover the size (NFS, CIFS)
   none    it cannot; `answer` is how it says so
 Answer: "silent" is EINVAL without a log line, before the header is read (no read_folio);
-"holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open.
+"holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open;
+"activation" is EINVAL without a log line, from the filesystem's own swap_activate.
 Recipe, how `prepare` makes a file: "write", "nocow" (the flag first, then write), "pin" (pinned
 first, in whole sections, then write), "" (it does not).
 """
@@ -16,13 +17,20 @@ first, in whole sections, then write), "" (it does not).
 from typing import NamedTuple
 
 
+class Probe(NamedTuple):
+    """Functions of the kernel that, all of them there, show what swapon(2) does."""
+
+    symbols: tuple[str, ...]
+    mechanism: str
+
+
 class Filesystem(NamedTuple):
     """What is known of a filesystem type, named as in /proc/filesystems.
 
     `why` is the reason when the mechanism is none; `hazard` why files that the kernel accepts are
-    unsafe all the same; `judged` says that rules predict the kernel's answer from the file. A
-    filesystem that went over from bmap to iomap did so after `bmap_until` and by `iomap_from`, two
-    releases; of those between it is not known.
+    unsafe all the same; `judged` says that rules predict the kernel's answer from the file. Where
+    kernels differ, `probes` tell what the running one does, the first that fits; the row's own
+    mechanism then is what the file can be asked by.
     """
 
     name: str
@@ -32,8 +40,7 @@ class Filesystem(NamedTuple):
     judged: bool = False
     why: str = ""
     hazard: str = ""
-    bmap_until: tuple[int, ...] = ()
-    iomap_from: tuple[int, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
 
 _IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
@@ -50,6 +57,17 @@ _UNMARKED = (
     "the memory that the page-out would free"
 )
 
+_UNFINISHED = "its driver has code for swap, but none that reads and writes the pages"
+# Until Linux 7.2 swap goes through swap_rw, or not at all; the function that calls it tells so.
+_SMB = (
+    Probe(("cifs_swap_activate", "cifs_swap_rw"), "count"),
+    Probe(("cifs_swap_activate", "swap_write_unplug"), "none"),
+)
+_EXFAT = (
+    Probe(("exfat_iomap_swap_activate",), "iomap"),
+    Probe(("exfat_aop_bmap",), "bmap"),
+)
+
 ROWS = (
     Filesystem("ext2", "iomap", recipe="write", judged=True),
     Filesystem("ext3", "iomap", recipe="write", judged=True),
@@ -59,10 +77,20 @@ ROWS = (
     Filesystem("f2fs", "sections", recipe="pin", judged=True),
     Filesystem("nfs", "count", recipe="write", judged=True),
     Filesystem("nfs4", "count", recipe="write", judged=True),
-    Filesystem("cifs", "count", hazard=_UNMARKED),
-    Filesystem("smb3", "count", hazard=_UNMARKED),
+    *(
+        Filesystem(
+            name,
+            "count",
+            "activation",
+            judged=True,
+            why=_UNFINISHED,
+            hazard=_UNMARKED,
+            probes=_SMB,
+        )
+        for name in ("cifs", "smb3")
+    ),
     Filesystem("zonefs", "iomap"),
-    Filesystem("exfat", "bmap", recipe="write", judged=True, bmap_until=(6, 18), iomap_from=(7, 2)),
+    Filesystem("exfat", "bmap", recipe="write", judged=True, probes=_EXFAT),
     Filesystem("ntfs", "iomap", recipe="write", judged=True),
     Filesystem("ntfs3", "bmap", recipe="write", judged=True),
     Filesystem("vfat", "bmap", recipe="write", judged=True),
@@ -134,6 +162,9 @@ ROWS = (
     Filesystem("cgroup", "none", "holes", why=_PSEUDO),
     Filesystem("cgroup2", "none", "holes", why=_PSEUDO),
 )
+
+# Kernels of btrfs up to this release may look at the committed extent tree; which do is not shown.
+BTRFS_LOOKS_BACK = (6, 12)
 
 # Types whose files are on a server, at an address that their mount options name.
 SERVED = ("nfs", "nfs4", "cifs", "smb3", "ceph")

@@ -7,10 +7,10 @@ import os
 
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
-from swapctl.filesystems import SERVED, lookup
+from swapctl.filesystems import SERVED, Filesystem, lookup
 from swapctl.gather import candidate, f2fs, machine, storage
 from swapctl.gather.reading import attempt
-from swapctl.linux import config
+from swapctl.linux import symbols
 from swapctl.network_facts import NetworkFacts
 
 # What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
@@ -44,6 +44,7 @@ def snapshot(path: str) -> Snapshot:
         blocks=None,
         network=None,
         f2fs=None,
+        mechanism=None,
     )
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -71,10 +72,15 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
         file = candidate.file(fd, reader, status, link)
         filesystem = attempt("filesystem", lambda: storage.filesystem(fd, reader))
         mount = storage.mount(file, filesystem)
+        opening = candidate.opening(fd, path, file.kind, caller, mount)
+        if isinstance(mount, Mount) and mount.fstype in SERVED:
+            # What a client remembers of a file is renewed when it is opened, as swapon(2) does.
+            fresh = os.fstat(fd)
+            file = file._replace(size=fresh.st_size, blocks_512=fresh.st_blocks)
         seen = nothing._replace(
             resolved=link.removesuffix(candidate.DELETED) if file.unlinked else link,
             file=file,
-            opening=candidate.opening(fd, path, file.kind, caller, mount),
+            opening=opening,
             ancestors=attempt("directories", lambda: candidate.ancestors(link)),
             mount=mount,
             filesystem=filesystem,
@@ -103,6 +109,15 @@ def _network(
     return network.look(mount, reader, file)
 
 
+def _mechanism(row: Filesystem) -> str:
+    """What the running kernel does with files of this type. Raises OSError if that is not seen."""
+    listed = symbols.present({name for probe in row.probes for name in probe.symbols})
+    for probe in row.probes:
+        if listed.issuperset(probe.symbols):
+            return probe.mechanism
+    raise OSError(None, f"no function that tells is in /proc/kallsyms, for {row.name}")
+
+
 def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int) -> Snapshot:
     """Add what is read through an open file: header, extents, btrfs' own view."""
     if file.kind not in ("regular", "block"):
@@ -121,10 +136,12 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         return seen
     on = None if seen.mount is None or isinstance(seen.mount, Unknown) else seen.mount.fstype
     row = lookup(on) if on else None
+    if row is not None and row.probes:
+        seen = seen._replace(mechanism=attempt("kernel's functions", lambda: _mechanism(row)))
     if row is not None and row.mechanism in ("none", "count"):
         return seen
     if row is not None and row.mechanism == "bmap":
-        whole = bool(row.iomap_from) and config.version(seen.host.kernel) >= row.iomap_from
+        whole = seen.mechanism == "iomap"
         return seen._replace(
             blocks=attempt(
                 "block map",
@@ -144,9 +161,10 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         )
     if on != "btrfs":
         return seen
+    source = seen.mount.source if isinstance(seen.mount, Mount) else None
     return seen._replace(
         btrfs=attempt(
             "btrfs state",
-            lambda: storage.btrfs_state(reader, seen.resolved, file, page_size),
+            lambda: storage.btrfs_state(reader, seen.resolved, file, page_size, source),
         )
     )

@@ -16,12 +16,15 @@ from swapctl.facts import (
     SwapHeader,
     Unknown,
 )
+from swapctl.filesystems import BTRFS_LOOKS_BACK
 from swapctl.gather.reading import attempt, device_number
 from swapctl.linux import (
     block,
     bmap,
     btrfs,
     btrfs_map,
+    btrfs_refs,
+    config,
     extent_map,
     fiemap,
     libc,
@@ -111,8 +114,10 @@ def _subvolume_read_only(resolved: str, file: File) -> bool:
     raise OSError(None, "the top of the subvolume is not on the path")
 
 
-def btrfs_state(reader: int, resolved: str, file: File, page_size: int) -> BtrfsState:
-    """What btrfs says beyond the extent map."""
+def btrfs_state(
+    reader: int, resolved: str, file: File, page_size: int, source: str | None
+) -> BtrfsState:
+    """What btrfs says beyond the extent map; `source` is the device that the mount names."""
     info = btrfs.fs_info(reader)
 
     def place() -> BtrfsPlacement:
@@ -134,6 +139,11 @@ def btrfs_state(reader: int, resolved: str, file: File, page_size: int) -> Btrfs
             lambda: names.decode(names.BTRFS_INODE_FLAGS, btrfs.inode_flags(reader, file.inode)),
         ),
         placement=attempt("chunk tree", place),
+        used_before=attempt(
+            "extent tree", lambda: btrfs_refs.used_before(reader, file.inode, source or "")
+        )
+        if config.version(os.uname().release) <= BTRFS_LOOKS_BACK
+        else None,
     )
 
 

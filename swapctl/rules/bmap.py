@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from swapctl.facts import BlockMap, Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.header import area_pages, signed
-from swapctl.rules.subject import by_blocks, filesystem_row, recreate, release
+from swapctl.rules.subject import by_blocks, mechanism, recreate
 
 FIBMAP = "FIBMAP"
 
@@ -24,12 +24,9 @@ def wanted_pages(s: Snapshot) -> int:
 
 def _said(s: Snapshot) -> str | None:
     """How the kernel logs a block without a place: iomap says it in other words."""
-    row = filesystem_row(s)
-    if row is None or not row.iomap_from or release(s) <= row.bmap_until:
-        return "swapon: swapfile has holes"
-    if release(s) < row.iomap_from:
-        return None
-    return f"swapon: file {s.resolved} has unallocated extents"
+    if mechanism(s) == "iomap":
+        return f"swapon: file {s.resolved} has unallocated extents"
+    return "swapon: swapfile has holes"
 
 
 @rule("blocks-missing", Severity.REFUSED, stage=Stage.MAP, when=by_blocks)
@@ -42,7 +39,7 @@ def blocks_missing(s: Snapshot) -> Iterator[Violation]:
     Fix: write the whole file, then its header.
 
     Source: bmap() in generic_swapfile_activate(), mm/page_io.c; iomap_swapfile_activate() for exfat
-    from Linux 7.x on.
+    where the kernel has exfat_iomap_swap_activate().
     """
     blocks = the_blocks(s)
     if blocks.hole_at is not None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from swapctl.facts import BtrfsPlacement, BtrfsState, Snapshot, Unknown, need
+from swapctl.filesystems import BTRFS_LOOKS_BACK
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP, btrfs_log, btrfs_order
-from swapctl.rules.subject import on, recreate, span_evidence, the_extents, the_file
+from swapctl.rules.subject import on, recreate, release, span_evidence, the_extents, the_file
 from swapctl.text import quoted
 
 _GETFLAGS = "FS_IOC_GETFLAGS"
@@ -92,6 +93,31 @@ def btrfs_shared(s: Snapshot) -> Iterator[Violation]:
             log=btrfs_log(s, "swapfile must not be copy-on-write"),
             at=btrfs_order(shared.first[0].offset, 3),
         )
+
+
+@rule("btrfs-used-before", Severity.REFUSED, stage=Stage.HEADER, when=on_btrfs)
+def btrfs_used_before(s: Snapshot) -> Iterator[Violation]:
+    """The file's data had other users, and this is not on the disk yet.
+
+    After a snapshot is deleted or a balance has moved the data, the last committed state still has
+    the other users. Older kernels look there and refuse the file; whether this one does is not
+    shown (undecided). Where the file's parts came to be referred to separately, they refuse it for
+    good.
+
+    Fix: commit the state with btrfs filesystem sync and ask again; if that does not help, make a
+    new file.
+
+    Source: btrfs_cross_ref_exist() for btrfs_swap_activate(), fs/btrfs/inode.c; mended by "btrfs:
+    fix swap file activation failure due to extents that used to be shared", Linux 6.13 and some of
+    the stable series.
+    """
+    state = _state(s)
+    if release(s) > BTRFS_LOOKS_BACK:
+        return
+    plain = "nocow" in need(the_file(s).flags) and not the_extents(s).shared.pieces
+    if plain and state.used_before is not None and need(state.used_before):
+        need(Unknown("the kernel's answer", "sync the filesystem (btrfs filesystem sync) first"))
+    yield from ()
 
 
 @rule("btrfs-checksummed", Severity.REFUSED, stage=Stage.MAP, when=on_btrfs)

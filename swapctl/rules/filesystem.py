@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from swapctl.facts import Snapshot, Unknown, need
 from swapctl.filesystems import Filesystem
 from swapctl.rules.engine import Evidence, Severity, Stage, Violation, rule
-from swapctl.rules.subject import elsewhere, filesystem_row, fstype, regular
+from swapctl.rules.subject import elsewhere, filesystem_row, fstype, mechanism, regular
 
 _MOUNTINFO = "mountinfo"
 # How each kind of "no" arrives: the stage where it is met, the errno, the kernel's log line.
@@ -13,6 +13,7 @@ _ANSWERS = {
     "silent": (Stage.NO_READ, "EINVAL", None),
     "holes": (Stage.MAP, "EINVAL", "swapon: swapfile has holes"),
     "read-only": (Stage.OPEN, "EROFS", None),
+    "activation": (Stage.MAP, "EINVAL", None),
 }
 
 
@@ -33,7 +34,7 @@ def filesystem_unsupported(s: Snapshot) -> Iterator[Violation]:
     Source: a_ops->read_folio, ->bmap and ->swap_activate of each filesystem.
     """
     row = _known(s)
-    if row and row.mechanism == "none":
+    if row and mechanism(s) == "none":
         stage, errno, log = _ANSWERS[row.answer]
         name = fstype(s)
         yield Violation(
@@ -80,7 +81,7 @@ def filesystem_hazard(s: Snapshot) -> Iterator[Violation]:
     Source: swapctl's filesystem table.
     """
     row = _known(s)
-    if row and row.hazard:
+    if row and row.hazard and s.mechanism != "none":
         name = fstype(s)
         yield Violation(
             (

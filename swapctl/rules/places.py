@@ -49,6 +49,7 @@ def future(place: Place) -> Snapshot:
         blocks=None,
         network=place.network,
         f2fs=None,
+        mechanism=None,
     )
 
 

@@ -47,6 +47,14 @@ def filesystem_row(s: Snapshot) -> Filesystem | None:
     return lookup(fstype(s))
 
 
+def mechanism(s: Snapshot) -> str | None:
+    """What the running kernel does to activate the file; None for a type not in the table."""
+    row = filesystem_row(s)
+    if row is None or not row.probes:
+        return row and row.mechanism
+    return need(s.mechanism) or need(Unknown("mechanism", "not asked"))
+
+
 def on(*names: str) -> Callable[[Snapshot], bool]:
     """Is the candidate a regular file on one of these filesystems?"""
     return lambda s: regular(s) and fstype(s) in names

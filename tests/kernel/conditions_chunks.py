@@ -58,7 +58,9 @@ def hole_over_several_block_groups(place: Place) -> str:
 
 
 def _balance(place: Place, *filters: str) -> None:
+    """Its end is committed too: older kernels look at the state on the disk."""
     run("btrfs", "balance", "start", "-f", *filters, str(place.mounted.path))
+    run("btrfs", "filesystem", "sync", str(place.mounted.path))
 
 
 @condition("pair")

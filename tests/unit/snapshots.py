@@ -116,6 +116,9 @@ RECORDED_HOLES = recorded("ext4-holes-0644")
 
 WHOLE = BlockMap(block_size=512, hole_at=None, pages=SIZE // PAGE, runs=1, first_physical=PAGE)
 VFAT = mount(EXT4, fstype="vfat")._replace(extents=None, blocks=WHOLE)
+CIFS = mount(EXT4, fstype="cifs", super_options=("vers=3.1.1", "rsize=4194304"))._replace(
+    extents=None, mechanism="count"
+)
 LONG = header(EXT4, last_page=2**32 - 2)
 TWICE = header(DEVICE, bad_page_count=2, bad_pages=(7, 7))
 
@@ -169,6 +172,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "area-empty": (extents(EXT4, usable_pages=1), EXT4),
     "blocks-missing": (VFAT._replace(blocks=WHOLE._replace(hole_at=8 * PAGE, pages=8)), VFAT),
     "blocks-misaligned": (VFAT._replace(blocks=WHOLE._replace(pages=9)), VFAT),
+    "cifs-holes": (file(CIFS, blocks_512=0), CIFS),
     "extents-trimmed": (recorded("ext4-1k-scattered"), EXT4),
     "file-fragmented": (recorded("ext4-1k-scattered"), EXT4),
     "extents-unwritten": (RECORDED_HOLES, EXT4),
@@ -202,7 +206,12 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
 # Rules that never find anything: what they are about leaves the kernel's answer open.
 OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
     "file-encrypted": (file(EXT4, attributes=("encrypted",)), EXT4),
-    "filesystem-unjudged": (mount(EXT4, fstype="cifs"), EXT4),
+    "filesystem-unjudged": (mount(EXT4, fstype="ecryptfs"), EXT4),
+    "btrfs-used-before": (
+        vary(vary(BTRFS, "btrfs", used_before=True), "host", kernel="6.1.0-50-amd64"),
+        vary(BTRFS, "btrfs", used_before=True),
+    ),
+    "cifs-small-buffers": (mount(CIFS, super_options=("vers=3.0", "rsize=4096")), CIFS),
     **snapshots_f2fs.OPEN_QUESTIONS,
     "xfs-realtime": (file(XFS, xflags=("realtime",)), XFS),
 }

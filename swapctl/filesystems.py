@@ -30,7 +30,8 @@ class Filesystem(NamedTuple):
     `why` is the reason when the mechanism is none; `hazard` why files that the kernel accepts are
     unsafe all the same; `judged` says that rules predict the kernel's answer from the file. Where
     kernels differ, `probes` tell what the running one does, the first that fits; the row's own
-    mechanism then is what the file can be asked by.
+    mechanism then is what the file can be asked by. `masked` says that all
+    files have the mode that the mount option fmask leaves, and the owner of its uid.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Filesystem(NamedTuple):
     why: str = ""
     hazard: str = ""
     probes: tuple[Probe, ...] = ()
+    masked: bool = False
 
 
 _IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
@@ -90,11 +92,11 @@ ROWS = (
         for name in ("cifs", "smb3")
     ),
     Filesystem("zonefs", "iomap"),
-    Filesystem("exfat", "bmap", recipe="write", judged=True, probes=_EXFAT),
+    Filesystem("exfat", "bmap", recipe="write", judged=True, masked=True, probes=_EXFAT),
     Filesystem("ntfs", "iomap", recipe="write", judged=True),
     Filesystem("ntfs3", "bmap", recipe="write", judged=True),
-    Filesystem("vfat", "bmap", recipe="write", judged=True),
-    Filesystem("msdos", "bmap", recipe="write", judged=True),
+    Filesystem("vfat", "bmap", recipe="write", judged=True, masked=True),
+    Filesystem("msdos", "bmap", recipe="write", judged=True, masked=True),
     Filesystem("jfs", "bmap", recipe="write", judged=True),
     Filesystem("minix", "bmap", recipe="write", judged=True),
     Filesystem("hfs", "bmap", judged=True),

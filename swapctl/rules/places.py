@@ -1,26 +1,42 @@
-"""All that is said of a place: its own rules, and those of the server that a file would be on."""
+"""All that is said of a place: its own rules, and those that a file there could not pass."""
 
-from swapctl.facts import File, Opening, Snapshot, need
+from swapctl.facts import File, Mount, Opening, Snapshot, need
+from swapctl.filesystems import lookup
 from swapctl.place import Place
-from swapctl.rules import collect, in_the_way, network, network_links, nfs, nfs_transport
+from swapctl.rules import collect, in_the_way, network, network_links, nfs, nfs_transport, security
 from swapctl.rules.catalogue import PLACE_RULES
 from swapctl.rules.engine import Outcome, evaluate
 
-SERVER_RULES = collect(nfs, nfs_transport, network, network_links)
+FILE_RULES = (
+    *collect(nfs, nfs_transport, network, network_links),
+    security.file_mode,
+    security.file_owner,
+)
+
+
+def _mode_and_owner(mount: Mount) -> tuple[int, int, int]:
+    """The mode, uid and gid that the new file will have."""
+    row = lookup(mount.fstype)
+    if row is None or not row.masked:
+        return 0o600, 0, 0
+    options = dict(option.partition("=")[::2] for option in mount.super_options)
+    mode = 0o777 & ~int(options.get("fmask", "0"), 8)
+    return mode, int(options.get("uid", "0")), int(options.get("gid", "0"))
 
 
 def future(place: Place) -> Snapshot:
-    """The file as prepare would leave it, so far as the rules about servers look at it."""
+    """The file as prepare would leave it, so far as these rules look at it."""
     mount = need(place.mount)
+    mode, uid, gid = _mode_and_owner(mount)
     file = File(
         kind="regular",
         device=mount.device,
         inode=0,
         size=place.size,
         blocks_512=place.size // 512,
-        mode=0o600,
-        uid=0,
-        gid=0,
+        mode=mode,
+        uid=uid,
+        gid=gid,
         links=1,
         special=None,
         unlinked=False,
@@ -57,10 +73,10 @@ def judge_place(place: Place, allowed: tuple[str, ...]) -> Outcome:
     """What keeps a swapfile from being made here; the same place gives the same answer.
 
     A mount that would make it unsafe is known before anything is written. What the rules about
-    servers cannot decide does not stop it: the verdict on the file will say so.
+    files cannot decide yet does not stop it: the verdict on the file will say so.
     """
     outcome = evaluate(PLACE_RULES, place)
-    if not place.network or outcome.findings or outcome.undecided:
+    if outcome.findings or outcome.undecided:
         return outcome
-    expected = evaluate(SERVER_RULES, future(place))
+    expected = evaluate(FILE_RULES, future(place))
     return outcome._replace(findings=in_the_way(expected, allowed))

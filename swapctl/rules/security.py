@@ -3,10 +3,23 @@
 import stat
 from collections.abc import Iterator
 
-from swapctl.facts import Ancestor, Snapshot, need
+from swapctl.facts import Ancestor, Mount, Snapshot, need
+from swapctl.filesystems import lookup
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
 from swapctl.rules.subject import STAT, regular, the_file
 from swapctl.text import quoted
+
+
+def _only_root(s: Snapshot, text: str, command: str) -> Fix:
+    """A change of the file, or of the mount where that gives all files their mode and owner."""
+    mount = s.mount
+    row = lookup(mount.fstype) if isinstance(mount, Mount) else None
+    if not isinstance(mount, Mount) or row is None or not row.masked:
+        return Fix(text, (f"{command} {quoted(s.path)}",))
+    point = quoted(mount.path)
+    options = "uid=0,gid=0,fmask=0177,dmask=0077"
+    again = f"mount -t {mount.fstype} -o {options} {quoted(mount.source)} {point}"
+    return Fix("Here the mount decides for all files; mount it anew:", (f"umount {point}", again))
 
 
 @rule("file-mode", Severity.UNSAFE, when=regular)
@@ -25,7 +38,7 @@ def file_mode(s: Snapshot) -> Iterator[Violation]:
     if file.mode & (stat.S_IROTH | stat.S_IWOTH) or group:
         yield Violation(
             (Evidence("mode", file.mode, f"{file.mode:04o}, wanted 0600", STAT),),
-            Fix("Allow only root:", (f"chmod 0600 {quoted(s.path)}",)),
+            _only_root(s, "Allow only root:", "chmod 0600"),
         )
 
 
@@ -43,7 +56,7 @@ def file_owner(s: Snapshot) -> Iterator[Violation]:
     if uid != 0:
         yield Violation(
             (Evidence("owner", uid, f"uid {uid}", STAT),),
-            Fix("Give it to root:", (f"chown root:root {quoted(s.path)}",)),
+            _only_root(s, "Give it to root:", "chown root:root"),
         )
 
 

@@ -1,19 +1,19 @@
-"""A place on a server is judged by the mount before anything is written."""
+"""A place is judged by its mount before anything is written."""
 
 import pytest
 
 from swapctl.facts import Snapshot, Unknown, need
 from swapctl.place import Place
 from swapctl.rules import in_the_way, judge
-from swapctl.rules.places import SERVER_RULES, judge_place
+from swapctl.rules.places import FILE_RULES, judge_place
 from tests.unit.snapshots_network import EXAMPLES, NFS
 from tests.unit.test_plan import place
 
 # What only a file can show.
-OF_FILES = ("nfs-holes", "nfs-root-squash", "nfs-foreign-writers")
+OF_FILES = ("nfs-holes", "nfs-root-squash", "nfs-foreign-writers", "file-mode", "file-owner")
 STOPPING = [
     rule.id
-    for rule in SERVER_RULES
+    for rule in FILE_RULES
     if rule.severity in ("refused", "unsafe") and rule.id not in OF_FILES
 ]
 
@@ -57,3 +57,29 @@ def test_what_is_not_known_of_the_way_is_left_to_the_verdict() -> None:
 def test_the_rules_of_places_come_first() -> None:
     taken = on_server(EXAMPLES["nfs-soft"][0])._replace(existing="regular")
     assert found(taken) == ["place-exists"]
+
+
+MASKS = {
+    "uid=0,gid=0,fmask=0177,dmask=0077": [],
+    "fmask=0133,dmask=0022": ["file-mode"],
+    "fmask=0022,dmask=0022": ["file-mode"],
+    "uid=1000,gid=1000,fmask=0177": ["file-owner"],
+    "rw": ["file-mode"],
+}
+
+
+@pytest.mark.parametrize("fstype", ["vfat", "msdos", "exfat"])
+@pytest.mark.parametrize("options", MASKS)
+def test_a_mount_that_gives_files_their_mode(fstype: str, options: str) -> None:
+    before = need(place().mount)
+    mount = before._replace(fstype=fstype, super_options=tuple(options.split(",")))
+    one = place()._replace(mount=mount)
+    assert found(one) == MASKS[options]
+    assert found(one, "file-mode", "file-owner") == []
+    for finding in judge_place(one, ()).findings:
+        assert "fmask=0177" in finding.violation.fix.commands[-1]
+
+
+def test_where_modes_are_kept_the_mask_does_not_count() -> None:
+    mount = need(place().mount)._replace(super_options=("rw", "fmask=0022"))
+    assert found(place()._replace(mount=mount)) == []

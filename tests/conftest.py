@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
-from tests.kernel.oracle import Row, recorded, table
+from tests.kernel.oracle import Agreed, Row, compare, recorded, table
 
 CAP_SYS_ADMIN = 21
 ROWS = pytest.StashKey[list[Row]]()
@@ -91,6 +91,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def rows(pytestconfig: pytest.Config) -> list[Row]:
     return pytestconfig.stash.setdefault(ROWS, [])
+
+
+@pytest.fixture
+def agreed(rows: list[Row]) -> Agreed:
+    """Hold a file against the kernel; the case becomes a part of the table and has to agree."""
+
+    def hold(filesystem: str, condition: str, path: Path) -> Row:
+        row = compare(filesystem, condition, str(path))
+        rows.append(row)
+        assert row.agrees, row
+        return row
+
+    return hold
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -180,6 +180,10 @@ def compare(
     return Row(filesystem, condition, predicted, actual, why, undecided_because)
 
 
+# compare, for one that has to agree and is recorded; names and the path.
+Agreed = Callable[[str, str, Path], Row]
+
+
 def table(rows: list[Row]) -> str:
     """Markdown; disagreements first."""
     lines = [

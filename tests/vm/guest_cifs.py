@@ -17,7 +17,7 @@ import pytest
 from swapctl.gather import snapshot
 from swapctl.rules import judge
 from tests.kernel.conditions import PAGE, PAGES, header
-from tests.kernel.oracle import compare
+from tests.kernel.oracle import Agreed
 
 VERSIONS = ("2.1", "3.0", "3.1.1")
 SHARES = {"open": "writeable = yes", "readonly": "read only = yes"}
@@ -153,36 +153,32 @@ each = pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 
 @each
 @pytest.mark.parametrize("version", VERSIONS)
-def test_made_on_the_server(client: Client, version: str, make: Make) -> None:
+def test_made_on_the_server(client: Client, version: str, make: Make, agreed: Agreed) -> None:
     make(client.root / "open" / f"{version}-{make.__name__}")
     path = client.mount("cifs", "open", f"vers={version}") / f"{version}-{make.__name__}"
-    row = compare(f"cifs {version}", make.__name__, str(path))
-    assert row.agrees, row
+    agreed(f"cifs-{version}", make.__name__.replace("_", "-"), path)
 
 
 @each
 @pytest.mark.parametrize("fstype", ["cifs", "smb3"])
-def test_made_through_the_mount(client: Client, fstype: str, make: Make) -> None:
+def test_made_through_the_mount(client: Client, fstype: str, make: Make, agreed: Agreed) -> None:
     path = client.mount(fstype, "open") / f"{fstype}-{make.__name__}"
     make(path)
-    row = compare(fstype, make.__name__, str(path))
-    assert row.agrees, row
+    agreed(fstype, make.__name__.replace("_", "-"), path)
 
 
 @pytest.mark.parametrize("share, option", [("readonly", "rw"), ("open", "ro")])
-def test_read_only(client: Client, share: str, option: str) -> None:
+def test_read_only(client: Client, share: str, option: str, agreed: Agreed) -> None:
     written(client.root / share / f"ro-{option}")
-    row = compare(
-        "cifs", f"{share},{option}", str(client.mount("cifs", share, option) / f"ro-{option}")
-    )
-    assert row.agrees, row
+    path = client.mount("cifs", share, option) / f"ro-{option}"
+    agreed("cifs", f"share-{share}-mounted-{option}", path)
 
 
-def test_accepted_is_not_safe(client: Client) -> None:
+def test_accepted_is_not_safe(client: Client, agreed: Agreed) -> None:
     """One of the two, by what the kernel can do."""
     written(client.root / "open" / "unsafe")
     path = client.mount("cifs", "open") / "unsafe"
     found = {finding.rule_id for finding in judge(snapshot(str(path))).outcome.findings}
-    accepted = compare("cifs", "unsafe", str(path)).actual.accepts
+    accepted = agreed("cifs", "by-the-default-version", path).actual.accepts
     wanted = "filesystem-hazard" if accepted else "filesystem-unsupported"
     assert {"filesystem-hazard", "filesystem-unsupported"} & found == {wanted}

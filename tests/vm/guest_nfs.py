@@ -19,7 +19,7 @@ from swapctl.network_facts import NetworkFacts, NfsMount
 from swapctl.record import dump, load
 from swapctl.rules import judge
 from tests.kernel.conditions import PAGE, PAGES, header
-from tests.kernel.oracle import compare
+from tests.kernel.oracle import Agreed
 from tests.vm.nfs_server import ADDRESS, VERSIONS, Client, run
 
 Make = Callable[[Path], Path]
@@ -85,46 +85,44 @@ MAKERS = (written, sparse, short_header, long_header, odd_size, headerless, one_
 
 @each_version
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
-def test_the_kernel_answers_as_predicted(client: Client, version: str, make: Make) -> None:
+def test_the_kernel_answers_as_predicted(
+    client: Client, version: str, make: Make, agreed: Agreed
+) -> None:
     path = make(client.mount(version, "open") / f"{version}-{make.__name__}")
-    row = compare(f"nfs{version}", make.__name__, str(path))
-    assert row.agrees, row
+    agreed(f"nfs{version}", make.__name__.replace("_", "-"), path)
 
 
 @pytest.mark.parametrize("make", [punched, preallocated], ids=lambda make: make.__name__)
-def test_version_4_2_with_fallocate(client: Client, make: Make) -> None:
+def test_version_4_2_with_fallocate(client: Client, make: Make, agreed: Agreed) -> None:
     path = make(client.mount("4.2", "open") / make.__name__)
-    row = compare("nfs4.2", make.__name__, str(path))
-    assert row.agrees, row
+    agreed("nfs4.2", make.__name__, path)
 
 
 @each_version
-def test_a_read_only_export(client: Client, exports: Path, version: str) -> None:
+def test_a_read_only_export(client: Client, exports: Path, version: str, agreed: Agreed) -> None:
     written(exports / "readonly" / "file")
-    row = compare("nfs", "ro", str(client.mount(version, "readonly") / "file"))
-    assert row.agrees, row
+    row = agreed(f"nfs{version}", "export-read-only", client.mount(version, "readonly") / "file")
     # NFSv3 asks for access first, and the answer does not say why there is none.
     assert row.actual.errno == ("EACCES" if version == "3" else "EROFS")
 
 
 @each_version
-def test_a_read_only_mount(client: Client, exports: Path, version: str) -> None:
+def test_a_read_only_mount(client: Client, exports: Path, version: str, agreed: Agreed) -> None:
     written(exports / "open" / f"ro-{version}")
-    row = compare("nfs", "ro", str(client.mount(version, "open", "ro") / f"ro-{version}"))
-    assert row.agrees, row
+    path = client.mount(version, "open", "ro") / f"ro-{version}"
+    row = agreed(f"nfs{version}", "mount-read-only", path)
     assert row.actual.errno == "EROFS"
 
 
 @each_version
-def test_a_squashed_root(client: Client, exports: Path, version: str) -> None:
+def test_a_squashed_root(client: Client, exports: Path, version: str, agreed: Agreed) -> None:
     """Root cannot open its own file, and can open one of the user that it is mapped to."""
     mine = written(exports / "squashed" / f"root-{version}")
     theirs = written(exports / "squashed" / f"nobody-{version}")
     os.chown(theirs, 65534, 65534)
     point = client.mount(version, "squashed")
-    for file in (mine, theirs):
-        row = compare("nfs", "squashed", str(point / file.name))
-        assert row.agrees, row
+    agreed(f"nfs{version}", "squashed-root", point / mine.name)
+    agreed(f"nfs{version}", "squashed-to-the-owner", point / theirs.name)
     found = judge(snapshot(str(point / mine.name))).outcome.findings
     assert "nfs-root-squash" in {f.rule_id for f in found}
 
@@ -171,7 +169,7 @@ def test_a_mount_that_gives_up(client: Client, version: str, option: str) -> Non
     assert "nfs-soft" in found
 
 
-def test_a_hole_that_the_server_reports(client: Client) -> None:
+def test_a_hole_that_the_server_reports(client: Client, agreed: Agreed) -> None:
     """SEEK_HOLE proves a hole; blocks behind the end hide it from the kernel's count."""
     path = punched(client.mount("4.2", "open", "noac") / "hidden")
     on_server = client.root / "open" / "hidden"
@@ -180,8 +178,7 @@ def test_a_hole_that_the_server_reports(client: Client) -> None:
     assert terms(seen).first_hole == 8 * PAGE
     found = {f.rule_id for f in judge(seen).outcome.findings}
     assert "nfs-hole-on-server" in found
-    row = compare("nfs4.2", "hidden hole", str(path))
-    assert row.agrees, row
+    row = agreed("nfs4.2", "hole-hidden-by-blocks-beyond-the-end", path)
     assert row.actual.accepts
 
 

@@ -100,7 +100,7 @@ def test_on_and_off_leave_the_blocks_where_they_are(home: Path) -> None:
 def test_after_an_activation_that_moved_a_part_of_a_section(every: Mounted, home: Path) -> None:
     """Where sections have several segments, the kernel then says once that there is no space."""
     pages = SECTIONS[every.filesystem.name] // PAGE // 2 * 3
-    for number in range(3):
+    for number in range(2):
         odd = home / f"odd{number}"
         odd.write_bytes(header(pages) + bytes((pages - 1) * PAGE))
         swapon(str(odd))
@@ -108,25 +108,6 @@ def test_after_an_activation_that_moved_a_part_of_a_section(every: Mounted, home
         done = swapctl("prepare", home / f"swap{number}", "--size", "16M", "--json")
         (target,) = document(done)["targets"]
         assert (done.returncode, target["verdict"]) == (0, "ready")
-
-
-def test_the_pin_goes_with_deactivation(home: Path) -> None:
-    """So the manual says; a file that is not pinned is written to a new place."""
-    path = home / "swapfile"
-    assert swapctl("prepare", path, "--size", "4M").returncode == 0
-    before = places(path)
-
-    def rewritten() -> list[tuple[int, int]]:
-        with path.open("r+b") as file:
-            file.seek(PAGE)
-            file.write(b"x" * (4 * MIB - PAGE))
-        run("sync", "-f", str(home))
-        return places(path)
-
-    assert rewritten() == before
-    swapon(str(path))
-    swapoff(str(path))
-    assert rewritten() != before
 
 
 def test_in_a_compressed_directory(every: Mounted, home: Path) -> None:
@@ -181,9 +162,9 @@ def test_every_file_lies_on_the_first_device(tmp_path: Path) -> None:
     for mounted in made(ROWS["f2fs-2dev"], tmp_path):
         with cleared(mounted.path / "home") as directory:
             refused = []
-            for number in range(12):
+            for number in range(5):
                 path = directory / f"swap{number}"
-                done = swapctl("prepare", path, "--size", "16M", "--reserve", "0")
+                done = swapctl("prepare", path, "--size", "40M", "--reserve", "0")
                 if done.returncode:
                     assert not path.exists()
                     refused.append(done.stderr + done.stdout)

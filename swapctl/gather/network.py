@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import TypeVar
 
 from swapctl.facts import File, Mount, Unknown
@@ -18,6 +19,9 @@ R = TypeVar("R")
 
 NFS = ("nfs", "nfs4")
 _SYMBOL = " rpc_clnt_swap_activate\t"
+# With a port or not.
+_BRACKETED = re.compile(r"\[(.*)\](?::[0-9]+)?")
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+")
 _OPTION = "CONFIG_SUNRPC_SWAP"
 
 
@@ -72,28 +76,45 @@ def _nfs(
     )
 
 
-def _server(mount: Mount) -> str:
-    """The server as the mount names it."""
+def server(mount: Mount) -> str:
+    """The server as the mount names it; the path behind it may contain the separator again."""
     if mount.source.startswith("//"):
         return mount.source[2:].partition("/")[0]
-    host, separator, _ = mount.source.rpartition(":/")
-    return host if separator else mount.source
+    return mount.source.partition(":/")[0]
 
 
-def _plain_addresses(mount: Mount) -> tuple[str, ...]:
+def plain_addresses(mount: Mount) -> tuple[str, ...]:
     """Those that the options of cifs and ceph give. Raises OSError when there are none."""
     options = dict(option.partition("=")[::2] for option in mount.super_options)
-    given = options.get("addr") or options.get("ip") or options.get("mon_addr") or _server(mount)
+    given = options.get("addr") or options.get("ip") or options.get("mon_addr") or server(mount)
     found = []
     for one in re.split(r"[,/]", given):
-        bracketed = re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::\d+)?", one)
-        numeric = re.fullmatch(r"(\d+\.\d+\.\d+\.\d+)(?::\d+)?|([0-9a-fA-F]*:[0-9a-fA-F:.]+)", one)
-        match = bracketed or numeric
-        if match:
-            found.append(next(group for group in match.groups() if group))
+        match = _BRACKETED.fullmatch(one) or _WITH_PORT.fullmatch(one)
+        address = match.group(1) if match else one
+        if numeric(address):
+            found.append(address)
     if not found:
         raise OSError(None, f"the options of {mount.path} do not name an address")
     return tuple(found)
+
+
+def numeric(address: str) -> bool:
+    """Is it an address, and not a name or something else?"""
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _nfs_addresses(mount: Mount, address: str) -> tuple[str, ...]:
+    """Where requests go; that of a transport over a local socket is a path. Raises OSError."""
+    found = nfs.addresses(mount.device, address)
+    odd = [one for one in found if not one.startswith("/") and not numeric(one)]
+    if odd or not found:
+        what = f"{odd[0]!a} is none" if odd else "the mount names none"
+        raise OSError(None, f"no address of the server: {what}")
+    return found
 
 
 def _way(mount: Mount, addresses: tuple[str, ...]) -> tuple[NetworkPath, ...]:
@@ -113,11 +134,11 @@ def look(mount: Mount, reader: int | Unknown | None, file: File | None) -> Netwo
     if mount.fstype in NFS:
         terms = attempt("mount options", lambda: nfs.terms(mount))
         details = _then("mount options", terms, lambda t: _nfs(mount, t, reader, file))
-        addresses = _then("server address", terms, lambda t: nfs.addresses(mount.device, t.address))
+        addresses = _then("server address", terms, lambda t: _nfs_addresses(mount, t.address))
     else:
-        addresses = attempt("server address", lambda: _plain_addresses(mount))
+        addresses = attempt("server address", lambda: plain_addresses(mount))
     return NetworkFacts(
-        server=_server(mount),
+        server=server(mount),
         addresses=addresses,
         nfs=details,
         paths=_then("network path", addresses, lambda to: _way(mount, to)),

@@ -12,6 +12,7 @@ from swapctl.facts import Mount
 from swapctl.linux.files import read_text, under
 from swapctl.linux.mounts import unescape
 
+_ALWAYS = ("vers", "proto", "sec")
 _NO_LAYOUT = ("not configured", "")
 
 
@@ -47,16 +48,19 @@ def terms(mount: Mount) -> Terms:
     Raises OSError when they do not have the documented form.
     """
     values = _values(mount.super_options)
+    missing = [name for name in _ALWAYS if not values.get(name)]
+    if missing:
+        raise OSError(None, f"the options of {mount.path} lack {missing[0]}=")
     connections = values.get("nconnect", "1")
     if not connections.isdecimal():
         raise OSError(None, f"nconnect={connections}")
     soft = [word for word in ("softerr", "soft") if word in values]
     return Terms(
-        version=values.get("vers", ""),
+        version=values["vers"],
         recovery=soft[0] if soft else "hard",
         softreval="softreval" in values,
-        proto=values.get("proto", ""),
-        security=values.get("sec", ""),
+        proto=values["proto"],
+        security=values["sec"],
         transport_security=values.get("xprtsec", "none"),
         connections=int(connections),
         address=values.get("addr", ""),
@@ -93,10 +97,9 @@ def parse_mountstats(text: str) -> list[Statistics]:
         # device SOURCE mounted on PATH with fstype nfs4 statvers=1.1
         if len(words) < 8 or words[7] not in ("nfs", "nfs4"):
             continue
-        transports = [
-            line.split()[1] for line in block if line.startswith("\txprt:") and len(line) > 7
-        ]
-        found.append(Statistics(unescape(words[4]), tuple(transports), _layout(block)))
+        transports = [line.split() for line in block if line.startswith("\txprt:")]
+        carried = tuple(one[1] for one in transports if len(one) > 1)
+        found.append(Statistics(unescape(words[4]), carried, _layout(block)))
     return found
 
 

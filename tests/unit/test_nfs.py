@@ -116,7 +116,7 @@ def test_mount_options(name: str) -> None:
 
 def test_an_odd_number_of_connections_is_an_error() -> None:
     with pytest.raises(OSError, match="nconnect="):
-        nfs.terms(with_options("nfs4", "rw,nconnect=x"))
+        nfs.terms(with_options("nfs4", "rw,vers=4.2,proto=tcp,sec=sys,nconnect=x"))
 
 
 def transport(root: Path, switch: str, number: int, address: str) -> None:

@@ -7,7 +7,7 @@ from swapctl.place import Place
 from swapctl.rules import in_the_way, judge
 from swapctl.rules.places import FILE_RULES, judge_place
 from tests.unit.snapshots_network import EXAMPLES, NFS
-from tests.unit.test_plan import place
+from tests.unit.snapshots_place import place
 
 # What only a file can show.
 OF_FILES = ("nfs-holes", "nfs-root-squash", "nfs-foreign-writers", "file-mode", "file-owner")

@@ -1,7 +1,6 @@
 """Plans: the order of the steps, the choice of the method, and commands that really work."""
 
 import itertools
-import os
 import shlex
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from swapctl.rules.engine import evaluate
 from tests.golden.regenerate import report
 from tests.kernel.loopfs import FILESYSTEMS, make
 from tests.unit.snapshots import alter
+from tests.unit.snapshots_place import MIB, place
 
-MIB = 2**20
 UUID = bytes(range(16))
 ORDER = (
     *(
@@ -35,33 +34,6 @@ ORDER = (
     ),
     *("header", "sync", "verify", "publish"),
 )
-
-
-def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 * MIB) -> Place:
-    """A file to be made next to the one on a recorded machine."""
-    s = report(machine).snapshot
-    mount, state = need(s.mount), need(s.filesystem)
-    assert mount is not None
-    assert state is not None
-    return Place(
-        path=path,
-        directory=os.path.dirname(path),
-        makes="",
-        existing=None,
-        size=size,
-        reserve=0,
-        wanted_type=None,
-        host=s.host,
-        caller=s.caller,
-        ancestors=s.ancestors,
-        mount=mount,
-        filesystem=state,
-        flags=(),
-        data_profiles=("single",) if mount.fstype == "btrfs" else (),
-        device=s.device,
-        network=s.network,
-        section=0,
-    )
 
 
 MACHINES = ("ext4-ready", "xfs-ready", "btrfs-ready")

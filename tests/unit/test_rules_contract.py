@@ -10,11 +10,13 @@ import pytest
 
 from swapctl.f2fs_facts import F2fsState
 from swapctl.facts import BtrfsState, File, Host, Snapshot, Unknown
+from swapctl.place import Place
 from swapctl.rules import RULES, judge
-from swapctl.rules.catalogue import ALL_RULES
-from swapctl.rules.engine import Finding, Outcome, Rule, Severity
+from swapctl.rules.catalogue import ALL_RULES, LEAVING_RULES, PLACE_RULES
+from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
 from tests.golden.regenerate import MACHINES, report
 from tests.unit.snapshots import EXAMPLES, OPEN_QUESTIONS, alter
+from tests.unit.snapshots_place import LEAVINGS, PLACES
 
 each_rule = pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: rule.id)
 each_example = pytest.mark.parametrize("rule_id", EXAMPLES)
@@ -54,8 +56,12 @@ def test_documentation_has_the_one_shape(rule: Rule[Any]) -> None:
     assert max(map(len, rule.text.splitlines())) <= 100
 
 
-def test_every_rule_of_candidates_has_examples() -> None:
+def test_every_rule_has_examples() -> None:
+    """One case that it finds or, where no fact can tell, asks about; and one that it passes."""
     assert sorted([*EXAMPLES, *OPEN_QUESTIONS]) == sorted(BY_ID)
+    assert sorted(PLACES) == sorted(rule.id for rule in PLACE_RULES)
+    assert sorted(LEAVINGS) == sorted(rule.id for rule in LEAVING_RULES)
+    assert len(ALL_RULES) == len({*EXAMPLES, *OPEN_QUESTIONS, *PLACES, *LEAVINGS})
 
 
 def finding(rule_id: str, snapshot: Snapshot) -> Finding:
@@ -78,6 +84,36 @@ def test_a_rule_finds_and_passes(rule_id: str) -> None:
 def test_a_refusal_names_the_errno_and_others_do_not(rule_id: str) -> None:
     found = finding(rule_id, EXAMPLES[rule_id][0])
     assert bool(found.violation.errno) == (found.severity is Severity.REFUSED)
+
+
+def finds_and_passes(rule_id: str, violating: Outcome, passing: Outcome) -> None:
+    (severity,) = [rule.severity for rule in ALL_RULES if rule.id == rule_id]
+    (found,) = [f for f in violating.findings if f.rule_id == rule_id]
+    assert found.severity is severity
+    assert found.title
+    assert found.violation.evidence
+    assert rule_id in passing.passed
+    assert (passing.findings, passing.undecided) == ((), ())
+
+
+@pytest.mark.parametrize("rule_id", PLACES)
+def test_a_rule_of_places_finds_and_passes(rule_id: str) -> None:
+    violating, passing = PLACES[rule_id]
+    finds_and_passes(rule_id, evaluate(PLACE_RULES, violating), evaluate(PLACE_RULES, passing))
+
+
+@pytest.mark.parametrize("rule_id", PLACES)
+def test_a_rule_of_places_never_passes_for_lack_of_facts(rule_id: str) -> None:
+    violating, _ = PLACES[rule_id]
+    for name in unknowable(Place):
+        less = alter(violating, **{name: Unknown(name, "lost")})
+        assert state_of(rule_id, evaluate(PLACE_RULES, less)) in ("found", "undecided")
+
+
+@pytest.mark.parametrize("rule_id", LEAVINGS)
+def test_a_rule_of_leaving_finds_and_passes(rule_id: str) -> None:
+    violating, passing = LEAVINGS[rule_id]
+    finds_and_passes(rule_id, evaluate(LEAVING_RULES, violating), evaluate(LEAVING_RULES, passing))
 
 
 @pytest.mark.parametrize("rule_id", OPEN_QUESTIONS)

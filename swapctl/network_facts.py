@@ -1,7 +1,8 @@
 """The vocabulary of filesystems on a server: the mount's own terms, and the way to the server.
 
 Immutable records like those of facts.py, of which they are a part: Snapshot.network. Addresses are
-text as inet_ntop(3) writes it, an IPv6 link-local one with its interface ("fe80::1%eth0").
+text as inet_ntop(3) writes it, an IPv6 link-local one with its interface ("fe80::1%eth0"), or with
+that one's number.
 """
 
 from typing import NamedTuple

@@ -121,8 +121,13 @@ def path(
     tables: Tables, policies: list[xfrm.Policy] | Unknown, address: str, tunnel: str | None
 ) -> NetworkPath:
     """The way to one address. Raises OSError when the kernel cannot be asked."""
-    plain, _, zone = address.partition("%")
-    scope = next((i.number for i in tables.interfaces.values() if i.name == zone), None)
+    plain, zoned, zone = address.partition("%")
+    # People write the interface's name, the kernel its number (rpc_ntop6(), net/sunrpc/addr.c).
+    numbers = [i.number for i in tables.interfaces.values() if zone in (i.name, str(i.number))]
+    scope = numbers[0] if numbers else None
+    if zoned and scope is None:
+        # Without it the kernel would take any interface.
+        return _lost(address, tunnel, "none", OSError(errno.ENODEV, zone))
     try:
         route = network.route_to(plain, scope)
     except OSError as error:

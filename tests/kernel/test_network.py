@@ -259,6 +259,8 @@ STACKED: dict[str, Callable[[], str]] = {
     "macvlan": lambda: ip("link", "add", "upper", "link", "near", "type", "macvlan"),
     "ipvlan": lambda: ip("link", "add", "upper", "link", "near", "type", "ipvlan"),
     "macsec": lambda: ip("link", "add", "upper", "link", "near", "type", "macsec"),
+    "macvtap": lambda: ip("link", "add", "upper", "link", "near", "type", "macvtap"),
+    "xfrm": lambda: ip("link", "add", "upper", "link", "near", "type", "xfrm", "if_id", "7"),
 }
 
 
@@ -303,6 +305,14 @@ TUNNELS = {
     "gretap": ("remote", OTHER, "local", "10.9.0.1"),
     "ipip": ("remote", OTHER, "local", "10.9.0.1"),
     "sit": ("remote", OTHER, "local", "10.9.0.1"),
+    "erspan": ("remote", OTHER, "local", "10.9.0.1", "seq", "key", "5", "erspan_ver", "1"),
+    "vti": ("remote", OTHER, "local", "10.9.0.1", "key", "5"),
+}
+TUNNELS_6 = {
+    "ip6tnl": ("mode", "any"),
+    "ip6gre": (),
+    "ip6gretap": (),
+    "vti6": ("key", "5"),
 }
 
 
@@ -317,6 +327,101 @@ def test_a_tunnel_and_its_outer_way(other: str, kind: str) -> None:
     assert inner.links[0].remotes == (OTHER,)
     assert (inner.tunnel, outer.tunnel, outer.address) == (None, "tunnel", OTHER)
     assert outline(outer) == [(0, "near", "veth")]
+
+
+@pytest.mark.parametrize("kind", TUNNELS_6)
+def test_a_tunnel_over_ipv6(other: str, kind: str) -> None:
+    pair("near", None, "far", f"{OTHER}/24", other)
+    ip("address", "add", "fd99::1/64", "dev", "near", "nodad")
+    ends = ("remote", "fd99::2", "local", "fd99::1")
+    ip("link", "add", "tunnel", "type", kind, *ends, *TUNNELS_6[kind])
+    ip("address", "add", "10.60.0.1/24", "dev", "tunnel")
+    ip("link", "set", "tunnel", "up")
+    inner, outer = walked("10.60.0.2")
+    assert outline(inner) == [(0, "tunnel", kind)]
+    assert inner.links[0].remotes == ("fd99::2",)
+    assert (outer.tunnel, outer.address, outline(outer)) == (
+        "tunnel",
+        "fd99::2",
+        [(0, "near", "veth")],
+    )
+
+
+def test_tunnels_in_a_tunnel(other: str) -> None:
+    """Each outer way in turn, down to what carries it."""
+    pair("near", "10.9.0.1/24", "far", f"{OTHER}/24", other)
+    ip("link", "add", "lower", "type", "gre", "remote", OTHER, "local", "10.9.0.1")
+    ip("address", "add", "10.60.0.1/24", "dev", "lower")
+    ip("link", "set", "lower", "up")
+    ip("link", "add", "upper", "type", "vxlan", "id", "5", "dstport", "4789", "remote", "10.60.0.2")
+    ip("address", "add", "10.61.0.1/24", "dev", "upper")
+    ip("link", "set", "upper", "up")
+    found = walked("10.61.0.2")
+    assert [(path.address, path.tunnel) for path in found] == [
+        ("10.61.0.2", None),
+        ("10.60.0.2", "upper"),
+        (OTHER, "lower"),
+    ]
+    assert outline(found[-1]) == [(0, "near", "veth")]
+
+
+def link_local(name: str) -> str:
+    """The address that the kernel gave the interface, once it may be used."""
+    deadline = time.monotonic() + 20
+    while True:
+        found = shown("-6", "address", "show", "dev", name, "scope", "link")
+        addresses = found[0]["addr_info"] if found else []
+        # Those of another scope are left as empty objects.
+        usable = [a for a in addresses if a and not a.get("tentative")]
+        if usable:
+            return str(usable[0]["local"])
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_link_local_address_is_on_the_interface_of_its_zone(other: str) -> None:
+    """The same prefix is on every interface, so that only the zone tells which one."""
+    pair("one", None, "far1", f"{OTHER}/24", other)
+    pair("two", None, "far2", "10.8.0.2/24", other)
+    for name in ("one", "two"):
+        settled(name, "UP")
+        own = link_local(name)
+        for zone in (name, socket.if_nametoindex(name)):
+            (path,) = network_path.paths((f"fe80::1234%{zone}",))
+            assert (path.route, path.source) == ("unicast", own)
+            assert outline(path) == [(0, name, "veth")]
+
+
+def test_a_link_local_address_without_its_interface(other: str) -> None:
+    pair("near", None, "far", f"{OTHER}/24", other)
+    (path,) = network_path.paths(("fe80::1234%gone",))
+    assert (path.route, path.errno, path.links) == ("none", "ENODEV", ())
+
+
+def test_a_dial_up_link(undo: ExitStack) -> None:
+    """PPPIOCNEWUNIT makes the interface of a link that is still to be dialled."""
+    try:
+        fd = os.open("/dev/ppp", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        kernel_lacks("/dev/ppp")
+    undo.callback(os.close, fd)
+    (number,) = struct.unpack("i", fcntl.ioctl(fd, 0xC004743E, struct.pack("i", -1)))
+    ip("address", "add", "10.9.0.1", "peer", OTHER, "dev", f"ppp{number}")
+    ip("link", "set", f"ppp{number}", "up")
+    (path,) = network_path.paths((OTHER,))
+    assert outline(path) == [(0, f"ppp{number}", "ppp")]
+
+
+def test_a_radio(undo: ExitStack) -> None:
+    """One that the kernel simulates; /sys shows the first namespace, where it appears."""
+    loaded = subprocess.run(["modprobe", "mac80211_hwsim", "radios=1"], check=False, timeout=60)
+    if loaded.returncode:
+        kernel_lacks("mac80211_hwsim")
+    undo.callback(subprocess.run, ["modprobe", "-r", "mac80211_hwsim"], check=True, timeout=60)
+    names = [path.parent.name for path in Path("/sys/class/net").glob("*/phy80211")]
+    assert names
+    assert all(map(interfaces.wireless, names))
+    assert not interfaces.wireless("lo")
 
 
 def test_a_vxlan_with_learned_far_ends(other: str) -> None:

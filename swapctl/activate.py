@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from swapctl.errors import SwapctlError, errno_name
-from swapctl.facts import SwapArea, Unknown
+from swapctl.errors import ExitCode, SwapctlError, errno_name
+from swapctl.facts import File, SwapArea, Unknown
 from swapctl.gather import machine, snapshot
+from swapctl.gather.patience import Patience
 from swapctl.kernel_log import about_swap
 from swapctl.linux import kmsg, libc, meminfo
 from swapctl.place import Leaving
@@ -31,12 +32,25 @@ def swap_flags(priority: int | None, discard: str | None) -> int:
     return flags if priority is None else flags | libc.SWAP_FLAG_PREFER | priority
 
 
-def find_area(path: str) -> SwapArea | None:
-    """The active area that the path leads to, compared by device and inode."""
-    seen = snapshot(path)
-    if seen.file is None or isinstance(seen.file, Unknown) or isinstance(seen.areas, Unknown):
+def find_area(path: str, patience: Patience) -> SwapArea | None:
+    """The active area that the path leads to, compared by device and inode.
+
+    Raises SwapctlError when that cannot be told, because a server does not answer or the caller may
+    not look there.
+    """
+    seen = snapshot(path, patience)
+    if isinstance(seen.file, Unknown):
+        raise SwapctlError(seen.file.reason, code=ExitCode.UNDECIDED, path=path)
+    if seen.file is None or isinstance(seen.areas, Unknown):
         return None
     return active_area(seen)
+
+
+def used(area: SwapArea) -> int | None:
+    """How many bytes the area still holds; None when it is not active any more."""
+    areas = machine.areas()
+    known = () if isinstance(areas, Unknown) else areas
+    return next((a.used for a in known if a.path == area.path), None)
 
 
 def _explain(error: OSError, path: str, log: list[str] | None) -> SwapctlError:
@@ -87,7 +101,8 @@ def activate(report: Report, priority: int | None, discard: str | None) -> SwapA
     finally:
         if log >= 0:
             os.close(log)
-    areas = machine.areas()
+    file = report.snapshot.file
+    areas = machine.areas(on=file.device if isinstance(file, File) else None)
     # By the inode that was judged: the path may lead to another file by now.
     seen = None if isinstance(areas, Unknown) else report.snapshot._replace(areas=areas)
     area = active_area(seen) if seen else None

@@ -6,6 +6,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from swapctl import newfile
 from swapctl.errors import SwapctlError, errno_name
 from swapctl.facts import need
 from swapctl.gather import snapshot
+from swapctl.gather.patience import Patience
 from swapctl.linux import btrfs, f2fs, header, inode, libc, selinux
 from swapctl.newfile import NewFile
 from swapctl.plan import Plan
@@ -124,7 +126,7 @@ def _write_header(work: Work) -> None:
 
 def _verify(work: Work) -> None:
     """Judge the file as if it had its name already; only a good one gets it."""
-    seen = snapshot(f"/proc/self/fd/{work.file.fd}")
+    seen = snapshot(f"/proc/self/fd/{work.file.fd}", Patience(inf))
     file = need(seen.file)
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)

@@ -243,7 +243,8 @@ class Device(NamedTuple):
 
 class SwapArea(NamedTuple):
     """A line of /proc/swaps; sizes in bytes. `device` and `inode` are of what the path leads to
-    now; for block devices `device` is the device itself and `inode` None."""
+    now; for block devices `device` is the device itself and `inode` None. The inode of a file on a
+    server that need not be asked is Unknown."""
 
     path: str
     kind: str
@@ -252,7 +253,7 @@ class SwapArea(NamedTuple):
     priority: int
     deleted: bool
     device: str | None
-    inode: int | None
+    inode: int | Unknown | None
 
 
 class Snapshot(NamedTuple):

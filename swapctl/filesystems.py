@@ -31,7 +31,8 @@ class Filesystem(NamedTuple):
     unsafe all the same; `judged` says that rules predict the kernel's answer from the file. Where
     kernels differ, `probes` tell what the running one does, the first that fits; the row's own
     mechanism then is what the file can be asked by. `masked` says that all
-    files have the mode that the mount option fmask leaves, and the owner of its uid.
+    files have the mode that the mount option fmask leaves, and the owner of its uid. `waits` says
+    that another machine or a process answers for it, and system calls wait until that does.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Filesystem(NamedTuple):
     hazard: str = ""
     probes: tuple[Probe, ...] = ()
     masked: bool = False
+    waits: bool = False
 
 
 _IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
@@ -77,8 +79,8 @@ ROWS = (
     Filesystem("xfs", "iomap", recipe="write", judged=True),
     Filesystem("btrfs", "own", recipe="nocow", judged=True),
     Filesystem("f2fs", "sections", recipe="pin", judged=True),
-    Filesystem("nfs", "count", recipe="write", judged=True),
-    Filesystem("nfs4", "count", recipe="write", judged=True),
+    Filesystem("nfs", "count", recipe="write", judged=True, waits=True),
+    Filesystem("nfs4", "count", recipe="write", judged=True, waits=True),
     *(
         Filesystem(
             name,
@@ -88,6 +90,7 @@ ROWS = (
             why=_UNFINISHED,
             hazard=_UNMARKED,
             probes=_SMB,
+            waits=True,
         )
         for name in ("cifs", "smb3")
     ),
@@ -103,14 +106,15 @@ ROWS = (
     Filesystem("hfsplus", "bmap", recipe="write", judged=True),
     Filesystem("udf", "bmap", recipe="write", judged=True),
     Filesystem("ufs", "bmap", judged=True),
-    Filesystem("gfs2", "bmap", judged=True, hazard=_CLUSTER),
-    Filesystem("ocfs2", "bmap", judged=True, hazard=_CLUSTER),
+    Filesystem("gfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
+    Filesystem("ocfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
     Filesystem(
         "fuseblk",
         "bmap",
         judged=True,
         hazard="a userspace server owns the blocks: it may move or free them without knowing of "
         "the swap area, and it can itself be swapped out",
+        waits=True,
     ),
     Filesystem(
         "ecryptfs",
@@ -138,13 +142,14 @@ ROWS = (
         "none",
         "holes",
         why="every request goes to a userspace server, which may itself be swapped out",
+        waits=True,
     ),
-    Filesystem("virtiofs", "none", "holes", why=_NETWORK),
-    Filesystem("9p", "none", "holes", why=_NETWORK),
-    Filesystem("ceph", "none", "holes", why=_NETWORK),
-    Filesystem("afs", "none", "holes", why=_NETWORK),
-    Filesystem("orangefs", "none", "holes", why=_NETWORK),
-    Filesystem("vboxsf", "none", "holes", why=_NETWORK),
+    Filesystem("virtiofs", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("9p", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("ceph", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("afs", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("orangefs", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("vboxsf", "none", "holes", why=_NETWORK, waits=True),
     Filesystem(
         "zfs",
         "none",
@@ -168,8 +173,9 @@ ROWS = (
 # Kernels of btrfs up to this release may look at the committed extent tree; which do is not shown.
 BTRFS_LOOKS_BACK = (6, 12)
 
+NFS = ("nfs", "nfs4")
 # Types whose files are on a server, at an address that their mount options name.
-SERVED = ("nfs", "nfs4", "cifs", "smb3", "ceph")
+SERVED = (*NFS, "cifs", "smb3", "ceph")
 
 BY_NAME = {row.name: row for row in ROWS}
 
@@ -177,3 +183,9 @@ BY_NAME = {row.name: row for row in ROWS}
 def lookup(fstype: str) -> Filesystem | None:
     """The row of a filesystem type as mountinfo names it ("fuse.sshfs" is fuse); None if new."""
     return BY_NAME.get(fstype) or BY_NAME.get(fstype.partition(".")[0])
+
+
+def waits(fstype: str) -> bool:
+    """May a system call on such a filesystem never return? One that is not known may."""
+    row = lookup(fstype)
+    return row is None or row.waits

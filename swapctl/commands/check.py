@@ -5,7 +5,8 @@ import os
 import sys
 
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
-from swapctl.gather import snapshot
+from swapctl.gather import snapshots
+from swapctl.gather.patience import of_command
 from swapctl.output import emit, use_color
 from swapctl.rules import Report, judge
 
@@ -80,7 +81,11 @@ def run(
     """Judge the paths, or the recorded `facts`; the code of the worst."""
     if bool(paths) == (facts is not None):
         raise SwapctlError("give either paths or --facts FILE", code=ExitCode.USAGE)
-    reports = [read_facts(facts)] if facts is not None else [judge(snapshot(p)) for p in paths]
+    reports = (
+        [read_facts(facts)]
+        if facts is not None
+        else [judge(s) for s in snapshots(paths, of_command())]
+    )
     if output_format == "nagios":
         return print_reports(reports, output_format, verbose=False, color=False)
     if not quiet:

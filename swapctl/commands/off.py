@@ -4,9 +4,10 @@ import sys
 import threading
 import time
 
-from swapctl.activate import deactivate, find_area, leaving
+from swapctl.activate import deactivate, find_area, leaving, used
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import SwapArea
+from swapctl.gather.patience import of_command
 from swapctl.output import emit
 from swapctl.render.active import left_json, left_text, stays_json, stays_text
 from swapctl.render.progress import progress_line
@@ -20,9 +21,9 @@ def _watch(area: SwapArea, done: threading.Event) -> None:
     """Show on stderr how much has been read back, until swapoff(2) returns."""
     start = time.monotonic()
     while not done.wait(_LOOK_EVERY):
-        now = find_area(area.path)
-        if now is not None:
-            line = progress_line(area.used - now.used, area.used, time.monotonic() - start)
+        left = used(area)
+        if left is not None:
+            line = progress_line(area.used - left, area.used, time.monotonic() - start)
             sys.stderr.write(f"\r\033[K{line}")
             sys.stderr.flush()
     sys.stderr.write("\r\033[K")
@@ -45,7 +46,7 @@ def _deactivate(area: SwapArea, quiet: bool) -> None:
 
 def run(path: str, *, force: bool, quiet: bool, output_format: str) -> int:
     """Deactivate an area, unless memory cannot take its pages back."""
-    area = find_area(path)
+    area = find_area(path, of_command())
     if area is None:
         raise SwapctlError(
             "not an active swap area",

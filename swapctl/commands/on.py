@@ -3,7 +3,9 @@
 from swapctl.activate import activate, find_area
 from swapctl.commands.check import print_reports
 from swapctl.errors import ExitCode, SwapctlError
+from swapctl.facts import Unknown
 from swapctl.gather import snapshot
+from swapctl.gather.patience import of_command
 from swapctl.output import emit, use_color
 from swapctl.render.active import area_json, area_text
 from swapctl.rules import RULES, in_the_way, judge
@@ -36,12 +38,18 @@ def run(
 ) -> int:
     """Activate an area unless something stands in its way."""
     check_allowed(allow)
-    report = judge(snapshot(path))
-    area = find_area(path) if report.active else None
+    patience = of_command()
+    report = judge(snapshot(path, patience))
+    area = find_area(path, patience) if report.active else None
     if area is None and in_the_way(report.outcome, allow):
         if not quiet:
             print_reports([report], output_format, verbose=False, color=use_color(color))
         return ExitCode.FINDINGS
+    if isinstance(report.snapshot.file, Unknown):
+        # swapon(2) would wait as long for a server as every other call.
+        if not quiet:
+            print_reports([report], output_format, verbose=False, color=use_color(color))
+        return ExitCode.UNDECIDED
     if area is None and dry_run:
         if output_format == "json":
             print_reports([report], output_format, verbose=False, color=False)

@@ -14,6 +14,7 @@ from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Mount, SwapHeader
 from swapctl.gather import place as places
 from swapctl.gather import snapshot
+from swapctl.gather.patience import of_command
 from swapctl.output import emit
 from swapctl.place import Place
 from swapctl.plan import make_plan
@@ -135,8 +136,16 @@ def run(
     uuid_bytes, label = _uuid(uuid), _label(label)
     wanted = resolve_size(parse_size(size), places.memory_total(), os.sysconf("SC_PAGE_SIZE"))
     kept = None if reserve is None else parse_reserve(reserve)
-    target = path if path is not None else places.choose(fstype)
-    place = places.look(target, chosen=path is None, size=wanted, reserve=kept, wanted_type=fstype)
+    patience = of_command()
+    target = path if path is not None else places.choose(fstype, patience)
+    place = places.look(
+        target,
+        chosen=path is None,
+        size=wanted,
+        reserve=kept,
+        wanted_type=fstype,
+        patience=patience,
+    )
     report = _wanted_already(place, label, uuid, allow)
     plan = None
     start = time.monotonic()

@@ -2,6 +2,7 @@
 
 from swapctl.errors import ExitCode
 from swapctl.gather import areas
+from swapctl.gather.patience import of_command
 from swapctl.output import complain, emit
 from swapctl.render.status import COLUMNS, DEFAULT_COLUMNS, status_json, status_text
 from swapctl.render.table import select
@@ -16,8 +17,10 @@ def _verdict(seen: Seen) -> str:
 
 def gather_status(paths: tuple[str, ...]) -> Status:
     """The areas that the paths name, all without paths, each judged as if it were to be used."""
-    selection = areas.select(paths)
-    found = tuple(area_status(seen, _verdict(seen)) for seen in areas.look(selection.areas))
+    patience = of_command()
+    selection = areas.select(paths, patience)
+    looked = areas.look(selection.areas, patience)
+    found = tuple(area_status(seen, _verdict(seen)) for seen in looked)
     return Status(
         host=selection.host,
         areas=found,

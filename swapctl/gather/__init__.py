@@ -4,11 +4,14 @@ This package is the only place where an OSError becomes an Unknown.
 """
 
 import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from swapctl.errors import errno_name
-from swapctl.facts import Caller, File, Mount, Snapshot, Unknown
-from swapctl.filesystems import SERVED, Filesystem, lookup
+from swapctl.facts import Caller, File, Mount, Snapshot, SwapArea, Unknown
+from swapctl.filesystems import NFS, SERVED, Filesystem, lookup
 from swapctl.gather import candidate, f2fs, machine, storage
+from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.linux import symbols
 from swapctl.network_facts import NetworkFacts
@@ -17,20 +20,49 @@ from swapctl.network_facts import NetworkFacts
 _NOWHERE = {"ENOENT", "ELOOP", "ENAMETOOLONG", "ENOTDIR"}
 
 
-def snapshot(path: str) -> Snapshot:
+Hole = int | Unknown | None
+
+
+def snapshot(path: str, patience: Patience | None = None) -> Snapshot:
     """Everything the rules look at, of the file or block device at `path`.
 
     Symbolic links are followed, as swapon(2) does. Never raises OSError: what cannot be read is
-    Unknown in the snapshot.
+    Unknown in the snapshot, the whole file where its server does not answer.
     """
+    return snapshots((path,), patience)[0]
+
+
+def snapshots(paths: Iterable[str], patience: Patience | None = None) -> list[Snapshot]:
+    """Those of several paths."""
+    wanted = tuple(paths)
+    base = _base()
+    found = (patience or Patience()).each(
+        lambda path, tick: _file(base._replace(path=path, resolved=path), tick), wanted
+    )
+    return [
+        base._replace(path=path, resolved=path, file=one)
+        if isinstance(one, Unknown)
+        else one.snapshot._replace(network=_network(*one))
+        for path, one in zip(wanted, found, strict=True)
+    ]
+
+
+class Looked(NamedTuple):
+    """All but the network, and the first hole that a server reports."""
+
+    snapshot: Snapshot
+    hole: Hole
+
+
+def _base() -> Snapshot:
+    """What holds for every path."""
     areas = machine.areas()
-    caller = machine.caller()
-    nothing = Snapshot(
-        path=path,
-        resolved=path,
+    return Snapshot(
+        path="",
+        resolved="",
         lookup=None,
         host=machine.host(areas),
-        caller=caller,
+        caller=machine.caller(),
         opening=None,
         file=None,
         ancestors=(),
@@ -46,21 +78,26 @@ def snapshot(path: str) -> Snapshot:
         f2fs=None,
         mechanism=None,
     )
+
+
+def _file(nothing: Snapshot, tick: Callable[[], None]) -> Looked:
+    """All that is behind the path. May wait for a server; `tick` is called while it answers."""
+    caller = nothing.caller
     try:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        fd = os.open(nothing.path, os.O_PATH | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
         name = errno_name(number) if number else "ENOENT"
         if name in _NOWHERE or (not isinstance(caller, Unknown) and caller.uid == 0):
-            return nothing._replace(lookup=name)
-        return nothing._replace(file=Unknown("file", f"{name}: not root"))
+            return Looked(nothing._replace(lookup=name), None)
+        return Looked(nothing._replace(file=Unknown("file", f"{name}: not root")), None)
     try:
-        return _look(fd, nothing, caller)
+        return _look(fd, nothing, caller, tick)
     finally:
         os.close(fd)
 
 
-def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
+def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown, tick: Callable[[], None]) -> Looked:
     path, page_size = nothing.path, nothing.host.page_size
     status = os.fstat(fd)
     try:
@@ -85,19 +122,38 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown) -> Snapshot:
             mount=mount,
             filesystem=filesystem,
             device=storage.device(file, mount),
-            network=_network(file, mount, reader),
+            areas=_areas(nothing, file),
         )
-        return _contents(reader, seen, file, page_size)
+        return Looked(
+            _contents(reader, seen, file, page_size, tick), _first_hole(file, mount, reader)
+        )
     finally:
         if isinstance(reader, int):
             os.close(reader)
 
 
-def _network(
-    file: File, mount: Mount | Unknown, reader: int | Unknown
-) -> NetworkFacts | Unknown | None:
+def _areas(nothing: Snapshot, file: File) -> tuple[SwapArea, ...] | Unknown:
+    """The areas, with the inodes of those on the file's own server."""
+    areas = nothing.areas
+    if isinstance(areas, Unknown):
+        return areas
+    here = any(isinstance(a.inode, Unknown) and a.device == file.device for a in areas)
+    return machine.areas(on=file.device) if here else areas
+
+
+def _first_hole(file: File, mount: Mount | Unknown, reader: int | Unknown) -> Hole:
+    """Only where nothing else tells of holes."""
+    if file.kind != "regular" or isinstance(mount, Unknown) or mount.fstype not in NFS:
+        return None
+    if isinstance(reader, Unknown):
+        return reader
+    return attempt("holes", lambda: storage.first_hole(reader, file.size))
+
+
+def _network(seen: Snapshot, hole: Hole) -> NetworkFacts | Unknown | None:
     """What lies between the file and its server; None where there is none."""
-    if file.kind != "regular":
+    file, mount = seen.file, seen.mount
+    if file is None or isinstance(file, Unknown) or file.kind != "regular" or mount is None:
         return None
     if isinstance(mount, Unknown):
         return mount
@@ -106,7 +162,7 @@ def _network(
     # Only here, for the library that asks the network takes long to load.
     from swapctl.gather import network
 
-    return network.look(mount, reader, file)
+    return network.look(mount, hole)
 
 
 def _mechanism(row: Filesystem) -> str:
@@ -118,7 +174,9 @@ def _mechanism(row: Filesystem) -> str:
     raise OSError(None, f"no function that tells is in /proc/kallsyms, for {row.name}")
 
 
-def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int) -> Snapshot:
+def _contents(
+    reader: int | Unknown, seen: Snapshot, file: File, page_size: int, tick: Callable[[], None]
+) -> Snapshot:
     """Add what is read through an open file: header, extents, btrfs' own view."""
     if file.kind not in ("regular", "block"):
         return seen
@@ -145,7 +203,7 @@ def _contents(reader: int | Unknown, seen: Snapshot, file: File, page_size: int)
         return seen._replace(
             blocks=attempt(
                 "block map",
-                lambda: storage.block_map(reader, seen.header, page_size, whole=whole),
+                lambda: storage.block_map(reader, seen.header, page_size, whole=whole, tick=tick),
             )
         )
     seen = seen._replace(

@@ -8,14 +8,15 @@ lazily, or seen from another mount namespace. /proc/swaps does not tell the inod
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from swapctl.errors import SwapctlError
+from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Host, Snapshot, SwapArea, Unknown
-from swapctl.gather import snapshot
+from swapctl.gather import snapshots
 from swapctl.gather.machine import areas as active_areas
 from swapctl.gather.machine import host
+from swapctl.gather.patience import Patience
 from swapctl.gather.reading import device_number
 from swapctl.linux import meminfo
 from swapctl.linux.files import read_text, under
@@ -30,47 +31,74 @@ class Selection(NamedTuple):
     inactive: tuple[str, ...]
 
 
-def select(paths: Iterable[str]) -> Selection:
+def select(paths: Iterable[str], patience: Patience) -> Selection:
     """The areas that the paths lead to, by inode or device; without paths all of them.
 
-    A path that leads nowhere is compared as text, since that of a stale area does so.
+    A path is compared as text first: that of a stale area leads nowhere, and that of one on a
+    server need not be asked for. Raises SwapctlError where it cannot be told, since a server does
+    not answer.
     """
     everything = active_areas()
     if isinstance(everything, Unknown):
         raise SwapctlError(f"cannot read the {everything.what}: {everything.reason}")
     wanted = tuple(paths)
-    found = {path: {a for a in everything if _leads_to(path, a)} for path in wanted}
-    chosen = set[SwapArea]().union(*found.values())
+    found = {path: {path} & {a.path for a in everything} for path in wanted}
+    others = [path for path in wanted if not found[path]]
+    for path, led_to in zip(others, patience.each(_led_to, others), strict=True):
+        if isinstance(led_to, Unknown):
+            raise SwapctlError(led_to.reason, code=ExitCode.UNDECIDED, path=path)
+        found[path] = led_to
+    chosen = set[str]().union(*found.values())
     return Selection(
         host(everything),
-        tuple(a for a in everything if a in chosen) if wanted else everything,
+        tuple(a for a in everything if a.path in chosen) if wanted else everything,
         tuple(path for path in wanted if not found[path]),
     )
 
 
-def _leads_to(path: str, area: SwapArea) -> bool:
+def _led_to(path: str, _tick: Callable[[], None]) -> set[str]:
+    """The paths of the areas that the path leads to."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return path == area.path
-    if stat.S_ISBLK(status.st_mode):
-        return area.inode is None and area.device == device_number(status.st_rdev)
-    return area.inode == status.st_ino and area.device == device_number(status.st_dev)
+        return set()
+    block = stat.S_ISBLK(status.st_mode)
+    device = device_number(status.st_rdev if block else status.st_dev)
+    areas = active_areas(on=device)
+    inode = None if block else status.st_ino
+    known = () if isinstance(areas, Unknown) else areas
+    return {a.path for a in known if a.device == device and a.inode == inode}
 
 
-def look(areas: Iterable[SwapArea]) -> list[Seen]:
+def look(areas: Iterable[SwapArea], patience: Patience) -> list[Seen]:
     """What each path leads to, and whether that is the area; without areas that are gone by now."""
-    seen = [_look(area) for area in areas]
+    listed = tuple(areas)
+    paths = dict.fromkeys(area.path for area in listed if not area.deleted)
+    found = dict(zip(paths, snapshots(paths, patience), strict=True))
+    seen = [
+        Seen(area, None, True, "the file is deleted")
+        if area.deleted
+        else _look(area, found[area.path], patience)
+        for area in listed
+    ]
     if any(s.stale for s in seen):
         seen = _still_active(seen)
-    targets = [(s.area.device, s.area.inode) for s in seen if s.stale is False]
+    targets = [_target(s) for s in seen if s.stale is False]
     # Of two areas behind one path one is hidden by a mount, and nothing says which.
     return [
         s._replace(stale=None, note="another active area has the same path")
-        if s.stale is False and targets.count((s.area.device, s.area.inode)) > 1
+        if s.stale is False and targets.count(_target(s)) > 1
         else s
         for s in seen
     ]
+
+
+def _target(seen: Seen) -> object:
+    """The file or device that the path of an area leads to."""
+    file = seen.snapshot.file if seen.snapshot else None
+    if file is None or isinstance(file, Unknown):
+        return seen.area.path
+    return file.special or (file.device, file.inode)
 
 
 def _still_active(seen: list[Seen]) -> list[Seen]:
@@ -82,10 +110,7 @@ def _still_active(seen: list[Seen]) -> list[Seen]:
     return [s for s in seen if (s.area.path, s.area.kind, s.area.size) in names]
 
 
-def _look(area: SwapArea) -> Seen:
-    if area.deleted:
-        return Seen(area, None, True, "the file is deleted")
-    found = snapshot(area.path)
+def _look(area: SwapArea, found: Snapshot, patience: Patience) -> Seen:
     if isinstance(found.file, Unknown):
         return Seen(area, found, None, None)
     if found.file is None:
@@ -94,7 +119,7 @@ def _look(area: SwapArea) -> Seen:
         note = None if found.file.kind == "block" else "the path leads to no block device"
         stale = True if note else _is_claimed(found)
         return Seen(area, found, stale, note or (_OTHER if stale else None))
-    return _look_at_file(area, found, found.file)
+    return _look_at_file(area, found, found.file, patience)
 
 
 _OTHER = "the path leads to something that is not active"
@@ -108,17 +133,17 @@ def _is_claimed(found: Snapshot) -> bool | None:
     return opening.errno != "EBUSY"
 
 
-def _look_at_file(area: SwapArea, found: Snapshot, file: File) -> Seen:
+def _look_at_file(area: SwapArea, found: Snapshot, file: File, patience: Patience) -> Seen:
     if file.kind != "regular":
         return Seen(area, found, True, "the path leads to no file")
     if file.size < area.size + found.host.page_size:
         return Seen(area, found, True, "the path leads to a file that is smaller than the area")
-    active = _is_area(area.path)
-    stale = None if active is None else not active
+    (active,) = patience.each(_is_area, (area.path,))
+    stale = None if active is None or isinstance(active, Unknown) else not active
     return Seen(area, found, stale, _OTHER if stale else None)
 
 
-def _is_area(path: str) -> bool | None:
+def _is_area(path: str, _tick: Callable[[], None]) -> bool | None:
     """Whether the file is an active area, this or another; None when that cannot be told.
 
     copy_file_range(2) refuses a file that is swapped to with ETXTBSY before it looks at how much

@@ -3,7 +3,8 @@
 import os
 import sys
 
-from swapctl.facts import LEAST_MAX_AREAS, Caller, Host, SwapArea, Unknown
+from swapctl.facts import LEAST_MAX_AREAS, Caller, Host, Mount, SwapArea, Unknown
+from swapctl.gather import patience
 from swapctl.gather.reading import attempt
 from swapctl.linux import config, cpu, process, swaps
 
@@ -37,10 +38,22 @@ def caller() -> Caller | Unknown:
     return attempt("capabilities", process.caller)
 
 
-def areas() -> tuple[SwapArea, ...] | Unknown:
-    """The active areas; none at all on a kernel without swap."""
+def areas(on: str | None = None) -> tuple[SwapArea, ...] | Unknown:
+    """The active areas; none at all on a kernel without swap.
+
+    Those on filesystems that may never answer are not looked at, but for the one with the device
+    number `on`, which the caller is using anyway.
+    """
+    places: dict[str, Mount] | None = None
+
+    def untouchable(path: str) -> str | None:
+        nonlocal places
+        places = patience.waiting() if places is None else places
+        mount = patience.above(path, places)
+        return mount.device if mount and mount.device != on else None
+
     try:
-        return tuple(swaps.read())
+        return tuple(swaps.read("/", untouchable))
     except FileNotFoundError:
         if os.path.exists("/proc/self"):
             return ()

@@ -1,13 +1,13 @@
 """The server of a network filesystem and the way to it."""
 
-import errno
 import os
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TypeVar
 
-from swapctl.facts import File, Mount, Unknown
+from swapctl.facts import Mount, Unknown
+from swapctl.filesystems import NFS
 from swapctl.gather import network_path
 from swapctl.gather.reading import attempt
 from swapctl.linux import config, interfaces, namespaces, nfs
@@ -17,7 +17,6 @@ from swapctl.network_facts import NetworkFacts, NetworkPath, NfsMount
 T = TypeVar("T")
 R = TypeVar("R")
 
-NFS = ("nfs", "nfs4")
 _SYMBOL = " rpc_clnt_swap_activate\t"
 # With a port or not.
 _BRACKETED = re.compile(r"\[(.*)\](?::[0-9]+)?")
@@ -43,20 +42,7 @@ def _swap_supported() -> bool:
         return _SYMBOL in text
 
 
-def _first_hole(reader: int, size: int) -> int | None:
-    """The first hole that the server reports inside the file."""
-    try:
-        hole = os.lseek(reader, 0, os.SEEK_HOLE)
-    except OSError as error:
-        if error.errno in (errno.ENXIO, errno.EINVAL, errno.EOPNOTSUPP):
-            return None
-        raise
-    return hole if hole < size else None
-
-
-def _nfs(
-    mount: Mount, terms: nfs.Terms, reader: int | Unknown | None, file: File | None
-) -> NfsMount:
+def _nfs(mount: Mount, terms: nfs.Terms, hole: int | Unknown | None) -> NfsMount:
     statistics = attempt("mount statistics", lambda: nfs.statistics(mount.path))
     return NfsMount(
         version=terms.version,
@@ -70,9 +56,7 @@ def _nfs(
         layout=_then("layout", statistics, lambda known: known.layout),
         localio=attempt("LOCALIO", lambda: nfs.localio(mount.device)),
         swap_supported=attempt("kernel configuration", _swap_supported),
-        first_hole=_then("holes", reader, lambda fd: _first_hole(fd, file.size))
-        if terms.version == "4.2" and file is not None and reader is not None
-        else None,
+        first_hole=hole if terms.version == "4.2" else None,
     )
 
 
@@ -125,15 +109,16 @@ def _way(mount: Mount, addresses: tuple[str, ...]) -> tuple[NetworkPath, ...]:
     return network_path.paths(tuple(a for a in addresses if not a.startswith("/")))
 
 
-def look(mount: Mount, reader: int | Unknown | None, file: File | None) -> NetworkFacts:
+def look(mount: Mount, hole: int | Unknown | None) -> NetworkFacts:
     """What is known of the network below a file on one of the types that filesystems.SERVED names.
 
-    `reader` is a descriptor of the file, open for reading. Both are None while there is no file.
+    `hole` is the first one that the server reports, None also while there is no file; no version of
+    NFS before 4.2 can tell. The server is not asked for anything here.
     """
     details: NfsMount | Unknown | None = None
     if mount.fstype in NFS:
         terms = attempt("mount options", lambda: nfs.terms(mount))
-        details = _then("mount options", terms, lambda t: _nfs(mount, t, reader, file))
+        details = _then("mount options", terms, lambda t: _nfs(mount, t, hole))
         addresses = _then("server address", terms, lambda t: _nfs_addresses(mount, t.address))
     else:
         addresses = attempt("server address", lambda: plain_addresses(mount))

@@ -3,12 +3,14 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 
 from swapctl.errors import ExitCode, SwapctlError, errno_name
 from swapctl.facts import Mount, Unknown
 from swapctl.filesystems import SERVED, lookup
 from swapctl.gather import candidate, f2fs, machine
 from swapctl.gather.candidate import KINDS
+from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.gather.storage import device_below
 from swapctl.linux import btrfs, inode, libc, meminfo, mounts, names
@@ -33,7 +35,7 @@ def _mount_of(directory: str) -> Mount:
         number = libc.statx(fd, libc.STATX_MNT_ID).mount_id
     finally:
         os.close(fd)
-    found = mounts.by_id(mounts.read(), number)
+    found = mounts.find(number)
     if found is None:
         raise OSError(None, f"no mount has the id {number}")
     return found
@@ -43,20 +45,33 @@ def _writable(mount: Mount) -> bool:
     return "ro" not in (*mount.options, *mount.super_options)
 
 
-def _mount_for_type(fstype: str) -> Mount:
+def _free(path: str, _tick: Callable[[], None]) -> int | None:
+    """How many bytes are free on the filesystem of a directory; None when it is none."""
+    if not os.path.isdir(path):
+        return None
+    state = os.statvfs(path)
+    return state.f_bavail * state.f_frsize
+
+
+def _mount_for_type(fstype: str, patience: Patience) -> Mount:
     """`/` if it is of that type, else the writable mount of that type with the most free space."""
-    best: tuple[int, Mount] | None = None
-    for mount in mounts.read():
-        if mount.fstype != fstype or not _writable(mount) or not os.path.isdir(mount.path):
-            continue
+    everything = mounts.read()
+    suitable = [m for m in everything if m.fstype == fstype and _writable(m)]
+    for mount in suitable:
         if mount.path == "/":
             return mount
-        state = os.statvfs(mount.path)
-        free = state.f_bavail * state.f_frsize
-        if best is None or free > best[0]:
-            best = (free, mount)
+    best: tuple[int, Mount] | None = None
+    silent: Unknown | None = None
+    free = patience.each(_free, [m.path for m in suitable])
+    for mount, found in zip(suitable, free, strict=True):
+        if isinstance(found, Unknown):
+            silent = found
+        elif found is not None and (best is None or found > best[0]):
+            best = (found, mount)
+    if best is None and silent:
+        raise SwapctlError(silent.reason, code=ExitCode.UNDECIDED)
     if best is None:
-        writable = {m.fstype for m in mounts.read() if _writable(m)}
+        writable = {m.fstype for m in everything if _writable(m)}
         mounted = sorted(name for name in writable if (row := lookup(name)) and row.recipe)
         raise SwapctlError(
             f"no writable filesystem of type {fstype} is mounted",
@@ -66,9 +81,9 @@ def _mount_for_type(fstype: str) -> Mount:
     return best[1]
 
 
-def choose(fstype: str | None) -> str:
+def choose(fstype: str | None, patience: Patience) -> str:
     """The path of a swapfile when none was given: on the best mount of a type, else below /."""
-    mount = _mount_for_type(fstype) if fstype else _mount_of("/")
+    mount = _mount_for_type(fstype, patience) if fstype else _mount_of("/")
     if fstype is None and not _writable(mount):
         return "/var/swap/swapfile"
     row = lookup(mount.fstype)
@@ -109,7 +124,7 @@ def _network(mount: Mount | Unknown) -> NetworkFacts | Unknown | None:
     # Only here, for the library that asks the network takes long to load.
     from swapctl.gather import network
 
-    return network.look(mount, None, None)
+    return network.look(mount, None)
 
 
 def _section(mount: Mount | Unknown) -> int | Unknown:
@@ -136,14 +151,33 @@ def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
 
 
 def look(
-    path: str, *, chosen: bool, size: int, reserve: int | float | None, wanted_type: str | None
+    path: str,
+    *,
+    chosen: bool,
+    size: int,
+    reserve: int | float | None,
+    wanted_type: str | None,
+    patience: Patience,
 ) -> Place:
     """Everything that the rules for places see.
 
     `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. On f2fs the size
     becomes a multiple of the section: a part of one would be moved at every activation. Raises
-    SwapctlError when the directory does not exist or cannot be opened.
+    SwapctlError when the directory does not exist, cannot be opened, or its server does not answer.
     """
+
+    def read(_: str, _tick: Callable[[], None]) -> Place:
+        return _look(path, chosen, size, reserve, wanted_type)
+
+    (found,) = patience.each(read, (path,))
+    if isinstance(found, Unknown):
+        raise SwapctlError(found.reason, code=ExitCode.UNDECIDED, path=path)
+    return found._replace(network=_network(found.mount))
+
+
+def _look(
+    path: str, chosen: bool, size: int, reserve: int | float | None, wanted_type: str | None
+) -> Place:
     try:
         directory, makes = _resolved_directory(path, chosen)
         present = os.path.dirname(directory) if makes else directory
@@ -186,7 +220,7 @@ def look(
             flags=attempt("directory flags", lambda: _flags(fd)),
             data_profiles=attempt("data profiles", lambda: _data_profiles(fd)) if on_btrfs else (),
             device=device_below(mount),
-            network=_network(mount),
+            network=None,
             section=section,
         )
     finally:

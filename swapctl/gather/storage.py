@@ -1,8 +1,10 @@
 """What the file lies on: its mount, extents, chunks and block device."""
 
+import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 
 from swapctl.facts import (
     BlockMap,
@@ -55,7 +57,7 @@ def mount(file: File, state: FilesystemState | Unknown) -> Mount | Unknown:
         return number
 
     def read() -> Mount:
-        found = mounts.by_id(mounts.read(), number)
+        found = mounts.find(number)
         if found is None and isinstance(state, FilesystemState) and state.magic == TMPFS_MAGIC:
             found = Mount(number, 0, file.device, "/", "", (), "tmpfs", "memfd", ())
         if found is None:
@@ -82,13 +84,29 @@ def extents(reader: int, file: File, fstype: str | None, page_size: int) -> Exte
 
 
 def block_map(
-    reader: int, header: SwapHeader | Unknown | None, page_size: int, *, whole: bool
+    reader: int,
+    header: SwapHeader | Unknown | None,
+    page_size: int,
+    *,
+    whole: bool,
+    tick: Callable[[], None],
 ) -> BlockMap:
     """The block map, as far as swapon(2) would walk it: what the header counts, or the `whole` file
-    where the filesystem has gone over to iomap."""
+    where the filesystem has gone over to iomap. `tick` is called now and then on the way."""
     size = os.fstat(reader).st_size
     limit = size // page_size if whole else counted_pages(header, size, page_size)
-    return bmap.block_map(reader, page_size, limit)
+    return bmap.block_map(reader, page_size, limit, tick)
+
+
+def first_hole(reader: int, size: int) -> int | None:
+    """The first hole inside the file that SEEK_HOLE reports."""
+    try:
+        hole = os.lseek(reader, 0, os.SEEK_HOLE)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EINVAL, errno.EOPNOTSUPP):
+            return None
+        raise
+    return hole if hole < size else None
 
 
 def counted_pages(header: SwapHeader | Unknown | None, size: int, page_size: int) -> int:
@@ -153,7 +171,10 @@ def device_below(below: Mount | Unknown) -> Device | Unknown | None:
         return below
     number = below.device
     if number.startswith("0:"):
-        # btrfs shows a number of its own; the source names the device that it logs by.
+        # btrfs shows a number of its own; the source names the device that it logs by. Other
+        # sources are any words, and may look like a path on a server.
+        if not below.source.startswith("/dev/"):
+            return None
         try:
             status = os.stat(below.source)
         except OSError:

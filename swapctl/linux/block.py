@@ -47,7 +47,7 @@ def _leads_to(source: str, number: str, root: str) -> bool:
 
 def _mounted_at(number: str, name: str, root: str) -> tuple[str, ...]:
     found = []
-    for mount in mounts.read(root):
+    for mount in mounts.read(root, lambda line: f" {number} " in line or " - btrfs " in line):
         # btrfs shows a made-up device number; its source names one of its devices.
         if mount.device == number or (
             mount.fstype == "btrfs"

@@ -10,6 +10,7 @@ from swapctl.facts import BlockMap
 
 FIBMAP = 1  # _IO(0x00, 1) in <linux/fs.h>, the same number everywhere
 FIGETBSZ = 2
+_TICK = 4096
 
 
 def block_size(fd: int) -> int:
@@ -68,8 +69,11 @@ def walk(lookup: Callable[[int], int], size: int, block: int, page: int, limit: 
     return BlockMap(block, None, pages, runs, first)
 
 
-def block_map(fd: int, page_size: int, limit: int) -> BlockMap:
+def block_map(fd: int, page_size: int, limit: int, tick: Callable[[], None]) -> BlockMap:
     """The block map of an open file, for at most `limit` pages (those of its swap header).
+
+    A process that serves the filesystem may take minutes to answer for every block of a large file;
+    `tick` is called as long as it does.
 
     FIBMAP may make the filesystem write dirty data back first. Raises OSError as `block_of`, but a
     filesystem without bmap gives a map whose first block has no place, as for the kernel.
@@ -80,6 +84,8 @@ def block_map(fd: int, page_size: int, limit: int) -> BlockMap:
         raise OSError(errno.EINVAL, "blocks larger than a page are not mapped")
 
     def lookup(number: int) -> int:
+        if number % _TICK == 0:
+            tick()
         try:
             return block_of(fd, number)
         except OSError as error:

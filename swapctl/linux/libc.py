@@ -44,6 +44,9 @@ FALLOC_FL_WRITE_ZEROES = 0x80
 
 RENAME_NOREPLACE = 0x1
 
+_PR_SET_PDEATHSIG = 1
+_SIGKILL = 9
+
 _STATX_SIZE = 256
 # stx_mask, stx_attributes, stx_attributes_mask, stx_mnt_id, stx_dio_mem_align, stx_dio_offset_align
 _STATX = struct.Struct("=I4xQ40xQ80xQII")
@@ -138,6 +141,13 @@ def swapoff(path: bytes) -> None:
     stopped it half-way, EINVAL when nothing is active there.
     """
     _call("swapoff", path, path=path)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the one that forked it ends (PR_SET_PDEATHSIG)."""
+    import ctypes
+
+    _call("prctl", _PR_SET_PDEATHSIG, ctypes.c_ulong(_SIGKILL))
 
 
 def fallocate(fd: int, mode: int, offset: int, length: int) -> None:

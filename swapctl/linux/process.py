@@ -2,11 +2,13 @@
 
 import errno
 import os
+import time
 
 from swapctl.facts import Caller
 from swapctl.linux.files import read_text, under
 
 CAP_SYS_ADMIN = 21
+_START_TIME = 19  # proc_pid_stat(5), starttime, counted behind the name
 _WHOLE_RANGE = ["0", "0", "4294967295"]
 
 
@@ -49,3 +51,12 @@ def parse_character_drivers(text: str) -> frozenset[int]:
 def character_drivers(root: str = "/") -> frozenset[int]:
     """The major numbers of character devices that have a driver. Raises OSError."""
     return parse_character_drivers(read_text(under(root, "proc/devices")))
+
+
+def age(root: str = "/") -> float:
+    """Seconds since this process was forked, whatever it has loaded or become since. Raises
+    OSError."""
+    # The name of the program stands in brackets and can contain everything.
+    fields = read_text(under(root, "proc/self/stat")).rpartition(")")[2].split()
+    started = int(fields[_START_TIME]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started

@@ -2,8 +2,9 @@
 
 import os
 import stat
+from collections.abc import Callable
 
-from swapctl.facts import SwapArea
+from swapctl.facts import SwapArea, Unknown
 from swapctl.linux.files import read_text, under
 from swapctl.linux.mounts import unescape
 
@@ -43,8 +44,16 @@ def parse_swaps(text: str) -> list[SwapArea]:
     return [area for area in parsed if area is not None]
 
 
-def _resolve(area: SwapArea, root: str) -> SwapArea:
+def _nothing(_: str) -> None:
+    return None
+
+
+def _resolve(area: SwapArea, root: str, untouchable: Callable[[str], str | None]) -> SwapArea:
     path = area.path + _DELETED if area.deleted else area.path
+    device = untouchable(area.path)
+    if device is not None:
+        unread = Unknown("inode of the area", "its server was not asked")
+        return area._replace(device=device, inode=unread)
     try:
         status = os.stat(under(root, path))
     except OSError:
@@ -57,10 +66,12 @@ def _resolve(area: SwapArea, root: str) -> SwapArea:
     return area._replace(path=path, deleted=False, device=device, inode=inode)
 
 
-def read(root: str = "/") -> list[SwapArea]:
+def read(root: str = "/", untouchable: Callable[[str], str | None] = _nothing) -> list[SwapArea]:
     """The active areas, with device and inode of what each path leads to at this moment.
 
     They stay None where nothing is found, and for a deleted file, whose old path may by now lead
-    to another. Raises OSError of open(2) and read(2): ENOENT on a kernel without swap.
+    to another. `untouchable` gives the device number of the filesystem for a path that is not to be
+    looked at. Raises OSError of open(2) and read(2): ENOENT on a kernel without swap.
     """
-    return [_resolve(area, root) for area in parse_swaps(read_text(under(root, "proc/swaps")))]
+    listed = parse_swaps(read_text(under(root, "proc/swaps")))
+    return [_resolve(area, root, untouchable) for area in listed]

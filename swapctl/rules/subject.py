@@ -120,7 +120,7 @@ def active_area(s: Snapshot) -> SwapArea | None:
         if file.kind == "block":
             if area.inode is None and area.device == file.special:
                 return area
-        elif area.inode == file.inode and area.device == file.device:
+        elif area.device == file.device and need(area.inode) == file.inode:
             return area
     return None
 

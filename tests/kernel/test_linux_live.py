@@ -418,6 +418,11 @@ def test_the_caller_may_administer() -> None:
     assert process.caller() == (os.geteuid(), True, True)
 
 
+def test_the_age_of_the_process_is_that_of_ps() -> None:
+    seconds = int(run("ps", "-o", "etimes=", "-p", str(os.getpid())))
+    assert -1 < process.age() - seconds < 3
+
+
 def test_counters_are_there() -> None:
     memory = meminfo.read()
     assert memory["MemTotal"] > memory["MemFree"] > 0

@@ -45,7 +45,15 @@ class Work(NamedTuple):
 # The longest first, so that no processor waits for the last one.
 WORKS = {
     "oracle": Work(("tests/kernel/test_oracle.py",), 1500),
-    "network": Work(("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py"), 80),
+    "servers": Work(("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py"), 80),
+    "network": Work(
+        (
+            "tests/vm/guest_nfs_paths.py",
+            "tests/kernel/test_network.py",
+            "tests/vm/guest_dead_server.py",
+        ),
+        0,
+    ),
     "prepare": Work(("tests/vm/guest_prepare.py", "tests/kernel/test_prepare_f2fs.py"), 0),
 }
 JOBS = [(work, suite) for work in WORKS for suite in SUITES]

@@ -260,7 +260,7 @@ STACKED: dict[str, Callable[[], str]] = {
     "ipvlan": lambda: ip("link", "add", "upper", "link", "near", "type", "ipvlan"),
     "macsec": lambda: ip("link", "add", "upper", "link", "near", "type", "macsec"),
     "macvtap": lambda: ip("link", "add", "upper", "link", "near", "type", "macvtap"),
-    "xfrm": lambda: ip("link", "add", "upper", "link", "near", "type", "xfrm", "if_id", "7"),
+    "xfrm": lambda: ip("link", "add", "upper", "type", "xfrm", "dev", "near", "if_id", "7"),
 }
 
 
@@ -305,7 +305,6 @@ TUNNELS = {
     "gretap": ("remote", OTHER, "local", "10.9.0.1"),
     "ipip": ("remote", OTHER, "local", "10.9.0.1"),
     "sit": ("remote", OTHER, "local", "10.9.0.1"),
-    "erspan": ("remote", OTHER, "local", "10.9.0.1", "seq", "key", "5", "erspan_ver", "1"),
     "vti": ("remote", OTHER, "local", "10.9.0.1", "key", "5"),
 }
 TUNNELS_6 = {

@@ -5,7 +5,7 @@ Mechanism, what swapon(2) does to learn where the blocks are:
   bmap    generic_swapfile_activate(), mm/page_io.c
   own     code of the filesystem's own that looks at the extents (btrfs)
   sections  the same, but moves what does not fill whole sections (f2fs)
-  count   nothing is mapped: the number of blocks must cover the size (NFS, CIFS)
+  count   nothing can be asked: the blocks must cover the size (NFS, CIFS), or always do (zonefs)
   none    it cannot; `answer` is how it says so
 Answer: "silent" is EINVAL without a log line, before the header is read (no read_folio);
 "holes" is EINVAL with "swapon: swapfile has holes" (no bmap); "read-only" is EROFS at open;
@@ -94,7 +94,8 @@ ROWS = (
         )
         for name in ("cifs", "smb3")
     ),
-    Filesystem("zonefs", "iomap"),
+    # One piece of the disk, as large as the file; there is no way to ask where.
+    Filesystem("zonefs", "count", judged=True),
     Filesystem("exfat", "bmap", recipe="write", judged=True, masked=True, probes=_EXFAT),
     Filesystem("ntfs", "iomap", recipe="write", judged=True),
     Filesystem("ntfs3", "bmap", recipe="write", judged=True),
@@ -105,7 +106,10 @@ ROWS = (
     Filesystem("hfs", "bmap", judged=True),
     Filesystem("hfsplus", "bmap", recipe="write", judged=True),
     Filesystem("udf", "bmap", recipe="write", judged=True),
-    Filesystem("ufs", "bmap", judged=True),
+    *(
+        Filesystem(name, "bmap", judged=True)
+        for name in ("ufs", "reiserfs", "sysv", "bfs", "omfs", "affs", "adfs", "hpfs")
+    ),
     Filesystem("gfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
     Filesystem("ocfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
     Filesystem(
@@ -119,7 +123,9 @@ ROWS = (
     Filesystem(
         "ecryptfs",
         "bmap",
-        hazard="the map comes from the lower filesystem while the stacked one has no block device",
+        judged=True,
+        hazard="the blocks are those of the lower file: swap would overwrite its header and go to "
+        "the disk unencrypted, and the stacked filesystem has no block device to write to",
     ),
     Filesystem("tmpfs", "none", "silent", why=_IN_MEMORY),
     Filesystem("devtmpfs", "none", "silent", why=_IN_MEMORY),
@@ -132,11 +138,13 @@ ROWS = (
         why="a stacked filesystem cannot promise which layer's blocks a file keeps; the same file "
         "on the filesystem of the upper layer can work",
     ),
-    Filesystem("squashfs", "none", "read-only", why=_READ_ONLY),
-    Filesystem("erofs", "none", "read-only", why=_READ_ONLY),
-    Filesystem("iso9660", "none", "read-only", why=_READ_ONLY),
-    Filesystem("cramfs", "none", "read-only", why=_READ_ONLY),
-    Filesystem("romfs", "none", "read-only", why=_READ_ONLY),
+    *(
+        Filesystem(name, "none", "read-only", why=_READ_ONLY)
+        for name in (
+            *("squashfs", "erofs", "iso9660", "cramfs", "romfs"),
+            *("befs", "efs", "vxfs", "qnx4", "qnx6"),
+        )
+    ),
     Filesystem(
         "fuse",
         "none",
@@ -150,6 +158,8 @@ ROWS = (
     Filesystem("afs", "none", "holes", why=_NETWORK, waits=True),
     Filesystem("orangefs", "none", "holes", why=_NETWORK, waits=True),
     Filesystem("vboxsf", "none", "holes", why=_NETWORK, waits=True),
+    Filesystem("coda", "none", "silent", why=_NETWORK, waits=True),
+    Filesystem("hostfs", "none", "holes", why=_NETWORK, waits=True),
     Filesystem(
         "zfs",
         "none",

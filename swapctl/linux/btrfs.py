@@ -41,7 +41,7 @@ _PROFILES = (
     (1 << 10, "raid1c4"),
 )
 
-FS_INFO_SIZE = 1024
+_FS_INFO_SIZE = 1024
 _FS_INFO = struct.Struct("=8xQ16sII")  # num_devices, fsid, nodesize, sectorsize
 _VOL_ARGS = struct.Struct("=q4088s")  # fd, name
 _SUBVOL_FLAGS = struct.Struct("=Q")
@@ -60,7 +60,7 @@ _U32_MAX = 2**32 - 1
 BTRFS_IOC_SUBVOL_CREATE = iow(BTRFS_IOCTL_MAGIC, 14, _VOL_ARGS.size)
 BTRFS_IOC_TREE_SEARCH_V2 = iowr(BTRFS_IOCTL_MAGIC, 17, _SEARCH.size)
 BTRFS_IOC_SUBVOL_GETFLAGS = ior(BTRFS_IOCTL_MAGIC, 25, _SUBVOL_FLAGS.size)
-BTRFS_IOC_FS_INFO = ior(BTRFS_IOCTL_MAGIC, 31, FS_INFO_SIZE)
+BTRFS_IOC_FS_INFO = ior(BTRFS_IOCTL_MAGIC, 31, _FS_INFO_SIZE)
 
 
 class FilesystemInfo(NamedTuple):
@@ -91,15 +91,10 @@ class Chunk(NamedTuple):
     stripes: tuple[tuple[int, int], ...]
 
 
-def fs_info_buffer(fd: int, buffer: bytearray) -> None:
-    """Fill FS_INFO_SIZE bytes; those that are set in it ask for more. Raises OSError."""
-    call(fd, BTRFS_IOC_FS_INFO, buffer, "BTRFS_IOC_FS_INFO")
-
-
 def fs_info(fd: int) -> FilesystemInfo:
     """Identity and geometry of the filesystem. Raises OSError: ENOTTY when it is not btrfs."""
-    buffer = bytearray(FS_INFO_SIZE)
-    fs_info_buffer(fd, buffer)
+    buffer = bytearray(_FS_INFO_SIZE)
+    call(fd, BTRFS_IOC_FS_INFO, buffer, "BTRFS_IOC_FS_INFO")
     num_devices, fsid, nodesize, sectorsize = _FS_INFO.unpack_from(buffer)
     return FilesystemInfo(format_uuid(fsid), num_devices, sectorsize, nodesize)
 

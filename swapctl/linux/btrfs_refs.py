@@ -4,34 +4,22 @@ import errno
 import os
 import struct
 
-from swapctl.linux.btrfs import FS_INFO_SIZE, Item, fs_info_buffer, search
+from swapctl.linux.btrfs import Item, search
 
 BTRFS_EXTENT_TREE_OBJECTID = 2
 BTRFS_EXTENT_DATA_KEY = 108
 BTRFS_EXTENT_ITEM_KEY = 168
 BTRFS_EXTENT_DATA_REF_KEY = 178
-BTRFS_FS_INFO_FLAG_GENERATION = 1 << 1
 
 _MAX = 2**64 - 1
 _SUPER_AT, _SUPER_SIZE = 65536, 4096
 _SUPER = struct.Struct("<64x8sQ")  # magic, generation
 _MAGIC = b"_BHRfS_M"
-_INFO = struct.Struct("=48xQQ")  # flags, generation of struct btrfs_ioctl_fs_info_args
 _FILE_EXTENT = struct.Struct("<20xBQ")  # type, disk_bytenr of one that is not inline
 _INLINE = 0
 # struct btrfs_extent_item (refs) and one inline reference: type, root, inode, offset, count
+_BORN = struct.Struct("<8xQ")  # generation of struct btrfs_extent_item
 _ONE_USER = struct.Struct("<Q16xBQQQI")
-
-
-def running_generation(fd: int) -> int:
-    """The transaction that is open, or the last one. Raises OSError as `btrfs.fs_info`."""
-    buffer = bytearray(FS_INFO_SIZE)
-    _INFO.pack_into(buffer, 0, BTRFS_FS_INFO_FLAG_GENERATION, 0)
-    fs_info_buffer(fd, buffer)
-    flags, generation = _INFO.unpack_from(buffer)
-    if not flags & BTRFS_FS_INFO_FLAG_GENERATION:
-        raise OSError(errno.EOPNOTSUPP, "this kernel does not tell the generation")
-    return int(generation)
 
 
 def committed_generation(device: str) -> int:
@@ -75,21 +63,25 @@ def extent_item(fd: int, address: int) -> Item | None:
     return None
 
 
+def _unsettled(item: Item, ino: int, committed: int) -> bool:
+    """Whether the committed tree names, or may name, others than the inode."""
+    if item.transid <= committed:
+        return not sole_user(item.data, ino)
+    # Data that is newer than the committed tree is not in it.
+    (born,) = _BORN.unpack_from(item.data)
+    return bool(born <= committed)
+
+
 def used_before(fd: int, ino: int, device: str) -> bool:
     """Whether the last committed extent tree names other users of the file's data, or may do so.
 
     What is searched is the open transaction; it is the committed tree where the item's block has
     not been touched since. Raises OSError as `search` and `committed_generation`.
     """
-    running = running_generation(fd)
-    committed: int | None = None
+    committed = committed_generation(device)
     for address in addresses(fd, ino):
         item = extent_item(fd, address)
-        if item is None or not sole_user(item.data, ino):
+        # What is not even in the open transaction has only been made.
+        if item and _unsettled(item, ino, committed):
             return True
-        if item.transid >= running:
-            if committed is None:
-                committed = committed_generation(device)
-            if item.transid > committed:
-                return True
     return False

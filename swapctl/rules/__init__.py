@@ -29,6 +29,7 @@ from swapctl.rules import (
     security,
     swapon8,
     xfs,
+    zonefs,
 )
 from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
 from swapctl.rules.subject import active_area
@@ -47,6 +48,7 @@ _SUBJECTS = (
     ext4,
     xfs,
     f2fs,
+    zonefs,
     device,
     nfs,
     nfs_transport,

@@ -135,6 +135,10 @@ FILESYSTEMS = (
     _row("hfsplus", "hfsplus", "mkfs.hfsplus", f"{FURTHER} prealloc"),
     _row("udf", "udf", "mkudffs --blocksize=4096", f"{FURTHER} prealloc"),
     _row("udf-512", "udf", "mkudffs --blocksize=512", f"{FURTHER} prealloc subpage"),
+    _row("hfs", "hfs", "hformat -f", FURTHER, "file_umask=022"),
+    _row("reiserfs", "reiserfs", "mkfs.reiserfs -q -f", FURTHER),
+    _row("gfs2", "gfs2", "mkfs.gfs2 -q -O -p lock_nolock -J 8", FURTHER, size=128),
+    _row("ocfs2", "ocfs2", "mkfs.ocfs2 -q -F -M local", f"{FURTHER} punch", "heartbeat=none", 256),
     _row("nilfs2", "nilfs2", "mkfs.nilfs2 -q -f", f"{FURTHER} prealloc", size=256),
 )
 

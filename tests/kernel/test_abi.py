@@ -48,7 +48,7 @@ SIZES = {
     "struct statx": libc._STATX_SIZE,
     "struct posix_acl_xattr_header": inode._ACL_HEADER.size,
     "struct posix_acl_xattr_entry": inode._ACL_ENTRY.size,
-    "struct btrfs_ioctl_fs_info_args": btrfs.FS_INFO_SIZE,
+    "struct btrfs_ioctl_fs_info_args": btrfs._FS_INFO_SIZE,
     "struct btrfs_ioctl_vol_args": btrfs._VOL_ARGS.size,
     "struct btrfs_ioctl_search_args_v2": btrfs._SEARCH.size,
     "struct btrfs_ioctl_search_header": btrfs._SEARCH_HEADER.size,

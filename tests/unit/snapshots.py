@@ -119,6 +119,13 @@ VFAT = mount(EXT4, fstype="vfat")._replace(extents=None, blocks=WHOLE)
 CIFS = mount(EXT4, fstype="cifs", super_options=("vers=3.1.1", "rsize=4194304"))._replace(
     extents=None, mechanism="count"
 )
+
+
+def zone(folder: str) -> Snapshot:
+    there = mount(EXT4, fstype="zonefs", path="/zones", root="/")
+    return there._replace(extents=None, resolved=f"/zones/{folder}/3")
+
+
 LONG = header(EXT4, last_page=2**32 - 2)
 TWICE = header(DEVICE, bad_page_count=2, bad_pages=(7, 7))
 
@@ -176,6 +183,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "extents-trimmed": (recorded("ext4-1k-scattered"), EXT4),
     "file-fragmented": (recorded("ext4-1k-scattered"), EXT4),
     "extents-unwritten": (RECORDED_HOLES, EXT4),
+    "zonefs-sequential": (zone("seq"), zone("cnv")),
     "btrfs-compressed": (recorded("btrfs-cow-compressed-holes"), BTRFS),
     "btrfs-cow": (recorded("btrfs-cow-compressed-holes"), BTRFS),
     "btrfs-shared": (extents(BTRFS, shared=MIDDLE), BTRFS),
@@ -206,7 +214,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
 # Rules that never find anything: what they are about leaves the kernel's answer open.
 OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
     "file-encrypted": (file(EXT4, attributes=("encrypted",)), EXT4),
-    "filesystem-unjudged": (mount(EXT4, fstype="ecryptfs"), EXT4),
+    "filesystem-unjudged": (mount(EXT4, fstype="newfs"), EXT4),
     "btrfs-used-before": (
         vary(vary(BTRFS, "btrfs", used_before=True), "host", kernel="6.1.0-50-amd64"),
         vary(BTRFS, "btrfs", used_before=True),

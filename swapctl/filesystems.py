@@ -100,11 +100,11 @@ ROWS = (
     Filesystem("ntfs", "iomap", recipe="write", judged=True),
     Filesystem("ntfs3", "bmap", recipe="write", judged=True),
     Filesystem("vfat", "bmap", recipe="write", judged=True, masked=True),
-    Filesystem("msdos", "bmap", recipe="write", judged=True, masked=True),
+    Filesystem("msdos", "bmap", judged=True, masked=True),
     Filesystem("jfs", "bmap", recipe="write", judged=True),
     Filesystem("minix", "bmap", recipe="write", judged=True),
     Filesystem("hfs", "bmap", judged=True),
-    Filesystem("hfsplus", "bmap", recipe="write", judged=True),
+    Filesystem("hfsplus", "bmap", judged=True),
     Filesystem("udf", "bmap", recipe="write", judged=True),
     *(
         Filesystem(name, "bmap", judged=True)

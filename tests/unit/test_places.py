@@ -68,7 +68,7 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("fstype", ["vfat", "msdos", "exfat"])
+@pytest.mark.parametrize("fstype", ["vfat", "exfat"])
 @pytest.mark.parametrize("options", MASKS)
 def test_a_mount_that_gives_files_their_mode(fstype: str, options: str) -> None:
     before = need(place().mount)

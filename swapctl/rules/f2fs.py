@@ -238,8 +238,8 @@ def f2fs_other_device(s: Snapshot) -> Iterator[Violation]:
 
     Fix: make a new, smaller file and check it, or use a filesystem of one device.
 
-    Source: check_swap_activate(), fs/f2fs/data.c, does not look at the device; seen on Linux 6.1,
-    6.12 and 7.2: page-out failed.
+    Source: check_swap_activate(), fs/f2fs/data.c, does not look at the device; seen on Linux 6.1
+    and 6.12: page-out failed.
     """
     state, walk = the_state(s), the_walk(s)
     if state.devices == 1:

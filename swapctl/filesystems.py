@@ -187,6 +187,9 @@ NFS = ("nfs", "nfs4")
 # Types whose files are on a server, at an address that their mount options name.
 SERVED = (*NFS, "cifs", "smb3", "ceph")
 
+# Types whose block size is that of requests to somebody else, not one of the page cache.
+REQUESTED = (*SERVED, "9p", "afs", "coda", "fuse", "hostfs", "orangefs", "vboxsf", "virtiofs")
+
 BY_NAME = {row.name: row for row in ROWS}
 
 

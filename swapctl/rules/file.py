@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, Unknown, need
-from swapctl.filesystems import SERVED
+from swapctl.filesystems import REQUESTED
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.subject import (
     STAT,
@@ -132,8 +132,8 @@ def file_large_folios(s: Snapshot) -> Iterator[Violation]:
         state = need(s.filesystem)
         size = state.block_size if state else 0
         seen = Evidence("block size", size, f"{size} bytes", "FIGETBSZ")
-        if fstype(s) in SERVED:
-            return  # it is the size of requests to the server
+        if fstype(s).partition(".")[0] in REQUESTED:
+            return
     if size <= page or release(s) <= _LAST_LARGE:
         return
     if release(s) < _FIRST_SMALL:

@@ -19,7 +19,7 @@ from swapctl.gather import snapshot
 from swapctl.rules import judge
 from tests.conftest import lacks
 from tests.kernel.conditions import PAGE, PAGES, header
-from tests.kernel.oracle import compare
+from tests.kernel.oracle import Agreed
 
 ZONE_MIB, CONVENTIONAL = 4, 3
 # include/uapi/linux/zonefs.h of the kernel: the magic number, and the bytes of its super block
@@ -118,7 +118,7 @@ def headerless(path: Path) -> None:
 @pytest.mark.parametrize("make", [written, sparse, headerless], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("rare", RARE, ids=lambda rare: rare.fstype)
 def test_the_kernel_answers_as_predicted(
-    rare: Rare, make: Callable[[Path], None], tmp_path: Path, undo: ExitStack
+    rare: Rare, make: Callable[[Path], None], tmp_path: Path, undo: ExitStack, agreed: Agreed
 ) -> None:
     for reason in filter(None, map(lacks, rare.needs)):
         pytest.skip(reason)
@@ -128,8 +128,7 @@ def test_the_kernel_answers_as_predicted(
     path.chmod(0o600)
     seen = snapshot(str(path))
     assert getattr(seen.mount, "fstype", None) == rare.fstype
-    row = compare(rare.fstype, make.__name__, str(path))
-    assert row.agrees, row
+    agreed(rare.fstype, make.__name__, path)
 
 
 @pytest.fixture(scope="module")
@@ -152,15 +151,14 @@ def zoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("zone", [0, 1])
-def test_conventional_zones(zoned: Path, zone: int) -> None:
+def test_conventional_zones(zoned: Path, zone: int, agreed: Agreed) -> None:
     path = zoned / "cnv" / str(zone)
     with path.open("r+b") as file:
         file.write(header(ZONE_MIB * 256) if zone else os.urandom(PAGE))
-    row = compare("zonefs", f"conventional {zone}", str(path))
-    assert row.agrees, row
+    agreed("zonefs", f"conventional-zone-{'with' if zone else 'without'}-header", path)
 
 
-def test_a_sequential_zone(zoned: Path) -> None:
+def test_a_sequential_zone(zoned: Path, agreed: Agreed) -> None:
     """Only appended to, with O_DIRECT; swap would write anywhere."""
     path = zoned / "seq" / "0"
     first = zoned.parent / "first"
@@ -168,7 +166,6 @@ def test_a_sequential_zone(zoned: Path) -> None:
     words = ["dd", f"if={first}", f"of={path}", "bs=4k", "oflag=direct", "conv=notrunc"]
     if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("this machine lacks appending to the zones of null_blk")
-    row = compare("zonefs", "sequential", str(path))
-    assert row.agrees, row
+    row = agreed("zonefs", "sequential-zone", path)
     assert judge(snapshot(str(path))).swapon.accepts is False
     assert row.actual.errno == errno.errorcode[errno.EINVAL]

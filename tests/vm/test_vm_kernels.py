@@ -45,7 +45,9 @@ class Work(NamedTuple):
 # The longest first, so that no processor waits for the last one.
 WORKS = {
     "oracle": Work(("tests/kernel/test_oracle.py",), 1500),
-    "servers": Work(("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py"), 80),
+    "servers": Work(
+        ("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py", "tests/vm/guest_rare.py"), 90
+    ),
     "network": Work(
         (
             "tests/vm/guest_nfs_paths.py",

@@ -28,9 +28,8 @@ class Filesystem(NamedTuple):
     """What is known of a filesystem type, named as in /proc/filesystems.
 
     `why` is the reason when the mechanism is none; `hazard` why files that the kernel accepts are
-    unsafe all the same; `judged` says that rules predict the kernel's answer from the file. Where
-    kernels differ, `probes` tell what the running one does, the first that fits; the row's own
-    mechanism then is what the file can be asked by. `masked` says that all
+    unsafe all the same. Where kernels differ, `probes` tell what the running one does, the first
+    that fits; the row's own mechanism then is what the file can be asked by. `masked` says that all
     files have the mode that the mount option fmask leaves, and the owner of its uid. `waits` says
     that another machine or a process answers for it, and system calls wait until that does.
     """
@@ -39,7 +38,6 @@ class Filesystem(NamedTuple):
     mechanism: str
     answer: str = ""
     recipe: str = ""
-    judged: bool = False
     why: str = ""
     hazard: str = ""
     probes: tuple[Probe, ...] = ()
@@ -73,20 +71,19 @@ _EXFAT = (
 )
 
 ROWS = (
-    Filesystem("ext2", "iomap", recipe="write", judged=True),
-    Filesystem("ext3", "iomap", recipe="write", judged=True),
-    Filesystem("ext4", "iomap", recipe="write", judged=True),
-    Filesystem("xfs", "iomap", recipe="write", judged=True),
-    Filesystem("btrfs", "own", recipe="nocow", judged=True),
-    Filesystem("f2fs", "sections", recipe="pin", judged=True),
-    Filesystem("nfs", "count", recipe="write", judged=True, waits=True),
-    Filesystem("nfs4", "count", recipe="write", judged=True, waits=True),
+    Filesystem("ext2", "iomap", recipe="write"),
+    Filesystem("ext3", "iomap", recipe="write"),
+    Filesystem("ext4", "iomap", recipe="write"),
+    Filesystem("xfs", "iomap", recipe="write"),
+    Filesystem("btrfs", "own", recipe="nocow"),
+    Filesystem("f2fs", "sections", recipe="pin"),
+    Filesystem("nfs", "count", recipe="write", waits=True),
+    Filesystem("nfs4", "count", recipe="write", waits=True),
     *(
         Filesystem(
             name,
             "count",
             "activation",
-            judged=True,
             why=_UNFINISHED,
             hazard=_UNMARKED,
             probes=_SMB,
@@ -95,27 +92,26 @@ ROWS = (
         for name in ("cifs", "smb3")
     ),
     # One piece of the disk, as large as the file; there is no way to ask where.
-    Filesystem("zonefs", "count", judged=True),
-    Filesystem("exfat", "bmap", recipe="write", judged=True, masked=True, probes=_EXFAT),
-    Filesystem("ntfs", "iomap", recipe="write", judged=True),
-    Filesystem("ntfs3", "bmap", recipe="write", judged=True),
-    Filesystem("vfat", "bmap", recipe="write", judged=True, masked=True),
-    Filesystem("msdos", "bmap", judged=True, masked=True),
-    Filesystem("jfs", "bmap", recipe="write", judged=True),
-    Filesystem("minix", "bmap", recipe="write", judged=True),
-    Filesystem("hfs", "bmap", judged=True),
-    Filesystem("hfsplus", "bmap", judged=True),
-    Filesystem("udf", "bmap", recipe="write", judged=True),
+    Filesystem("zonefs", "count"),
+    Filesystem("exfat", "bmap", recipe="write", masked=True, probes=_EXFAT),
+    Filesystem("ntfs", "iomap", recipe="write"),
+    Filesystem("ntfs3", "bmap", recipe="write"),
+    Filesystem("vfat", "bmap", recipe="write", masked=True),
+    Filesystem("msdos", "bmap", masked=True),
+    Filesystem("jfs", "bmap", recipe="write"),
+    Filesystem("minix", "bmap", recipe="write"),
+    Filesystem("hfs", "bmap"),
+    Filesystem("hfsplus", "bmap"),
+    Filesystem("udf", "bmap", recipe="write"),
     *(
-        Filesystem(name, "bmap", judged=True)
+        Filesystem(name, "bmap")
         for name in ("ufs", "reiserfs", "sysv", "bfs", "omfs", "affs", "adfs", "hpfs")
     ),
-    Filesystem("gfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
-    Filesystem("ocfs2", "bmap", judged=True, hazard=_CLUSTER, waits=True),
+    Filesystem("gfs2", "bmap", hazard=_CLUSTER, waits=True),
+    Filesystem("ocfs2", "bmap", hazard=_CLUSTER, waits=True),
     Filesystem(
         "fuseblk",
         "bmap",
-        judged=True,
         hazard="a userspace server owns the blocks: it may move or free them without knowing of "
         "the swap area, and it can itself be swapped out",
         waits=True,
@@ -123,7 +119,6 @@ ROWS = (
     Filesystem(
         "ecryptfs",
         "bmap",
-        judged=True,
         hazard="the blocks are those of the lower file: swap would overwrite its header and go to "
         "the disk unencrypted, and the stacked filesystem has no block device to write to",
     ),

@@ -71,7 +71,9 @@ MEANINGS = (
     Meaning(_F2FS + r"Swapfile has holes", "f2fs-holes"),
     Meaning(_F2FS + r"Swapfile: last extent is not aligned to section", "f2fs-unaligned"),
     Meaning(_F2FS + r"Swapfile \(\d+\) is not align to section: .*", "f2fs-unaligned"),
-    Meaning(r"zonefs \([^)]*\) ERROR: swap file: not a conventional zone file", "zonefs-sequential"),
+    Meaning(
+        r"zonefs \([^)]*\) ERROR: swap file: not a conventional zone file", "zonefs-sequential"
+    ),
     Meaning(r"Filesystem-level encrypted swapfile .* is unsupported.*", "file-encrypted"),
 )
 

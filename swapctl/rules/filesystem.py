@@ -54,18 +54,14 @@ def filesystem_unsupported(s: Snapshot) -> Iterator[Violation]:
 def filesystem_unjudged(s: Snapshot) -> Iterator[Violation]:
     """The kernel's answer cannot be predicted on this filesystem.
 
-    Nothing is known of this type, or its own conditions are not among the rules, so whether
-    swapon(2) accepts the file stays open (undecided).
+    Nothing is known of this type, so whether swapon(2) accepts the file stays open (undecided).
 
     Fix: try it, or use ext4, xfs or btrfs.
 
     Source: swapctl's filesystem table.
     """
-    row = _known(s)
-    if row is None:
+    if _known(s) is None:
         need(Unknown("conditions of the filesystem", f"{fstype(s)} is not in the table"))
-    elif row.mechanism != "none" and not row.judged:
-        need(Unknown("conditions of the filesystem", f"no rules for {fstype(s)}"))
     yield from ()
 
 

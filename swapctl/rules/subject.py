@@ -65,7 +65,7 @@ def mapped_by(*mechanisms: str) -> Callable[[Snapshot], bool]:
 
     def applies(s: Snapshot) -> bool:
         row = filesystem_row(s) if regular(s) else None
-        return row is not None and row.judged and row.mechanism in mechanisms
+        return row is not None and row.mechanism in mechanisms
 
     return applies
 

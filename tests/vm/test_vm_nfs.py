@@ -23,15 +23,6 @@ LIMIT = 15 * 60
 PAGES = (64 << 20) // 4096
 
 
-def test_in_one_guest(tmp_path: Path) -> None:
-    """Server and client of every version: what the kernel answers, and what prepare makes."""
-    precompile()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += ["tests/vm/guest_nfs.py", "tests/vm/guest_prepare.py"]
-    guest = Guest(fetch(SUITE), tmp_path, command, memory=1536)
-    assert guest.wait(2 * LIMIT) == 0, guest.output.read_text()
-
-
 class Pair(NamedTuple):
     """What the two guests found."""
 

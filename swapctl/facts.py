@@ -186,8 +186,8 @@ class BtrfsState(NamedTuple):
     """What btrfs alone knows of the file: its flags in the tree and where its chunks lie.
 
     `inode_flags` are the names of the set BTRFS_INODE_* bits ("nodatacow"). `used_before` says that
-    the last committed state has other users of the file's data, or may have; None where the kernel
-    is too new to look at that.
+    the last committed state has other users of the file's data; None where the kernel is too new to
+    look at that.
     """
 
     fsid: str

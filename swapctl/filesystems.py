@@ -175,7 +175,7 @@ ROWS = (
     Filesystem("cgroup2", "none", "holes", why=_PSEUDO),
 )
 
-# Kernels of btrfs up to this release may look at the committed extent tree; which do is not shown.
+# Up to this release btrfs may look at the committed extent tree at activation.
 BTRFS_LOOKS_BACK = (6, 12)
 
 NFS = ("nfs", "nfs4")

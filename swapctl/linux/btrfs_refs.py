@@ -5,11 +5,16 @@ import os
 import struct
 
 from swapctl.linux.btrfs import Item, search
+from swapctl.unknown import Unknown
 
 BTRFS_EXTENT_TREE_OBJECTID = 2
 BTRFS_EXTENT_DATA_KEY = 108
 BTRFS_EXTENT_ITEM_KEY = 168
 BTRFS_EXTENT_DATA_REF_KEY = 178
+
+NOT_COMMITTED = Unknown(
+    "committed extent tree", "sync the filesystem (btrfs filesystem sync) first"
+)
 
 _MAX = 2**64 - 1
 _SUPER_AT, _SUPER_SIZE = 65536, 4096
@@ -63,25 +68,26 @@ def extent_item(fd: int, address: int) -> Item | None:
     return None
 
 
-def _unsettled(item: Item, ino: int, committed: int) -> bool:
-    """Whether the committed tree names, or may name, others than the inode."""
+def _used_before(item: Item, ino: int, committed: int) -> bool | Unknown:
+    """What the committed tree says of one extent. What is read is the open transaction; it is the
+    committed tree where the item's block has not been touched since."""
     if item.transid <= committed:
         return not sole_user(item.data, ino)
     # Data that is newer than the committed tree is not in it.
     (born,) = _BORN.unpack_from(item.data)
-    return bool(born <= committed)
+    return NOT_COMMITTED if born <= committed else False
 
 
-def used_before(fd: int, ino: int, device: str) -> bool:
-    """Whether the last committed extent tree names other users of the file's data, or may do so.
-
-    What is searched is the open transaction; it is the committed tree where the item's block has
-    not been touched since. Raises OSError as `search` and `committed_generation`.
-    """
+def used_before(fd: int, ino: int, device: str) -> bool | Unknown:
+    """Whether the last committed extent tree names other users of the file's data; Unknown where it
+    has changed since then. Raises OSError as `search` and `committed_generation`."""
     committed = committed_generation(device)
+    found: bool | Unknown = False
     for address in addresses(fd, ino):
         item = extent_item(fd, address)
         # What is not even in the open transaction has only been made.
-        if item and _unsettled(item, ino, committed):
+        said = _used_before(item, ino, committed) if item else False
+        if said is True:
             return True
-    return False
+        found = found or said
+    return found

@@ -6,11 +6,21 @@ from swapctl.facts import BtrfsPlacement, BtrfsState, Snapshot, Unknown, need
 from swapctl.filesystems import BTRFS_LOOKS_BACK
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP, btrfs_log, btrfs_order
-from swapctl.rules.subject import on, recreate, release, span_evidence, the_extents, the_file
+from swapctl.rules.subject import (
+    on,
+    patch_level,
+    recreate,
+    release,
+    span_evidence,
+    the_extents,
+    the_file,
+)
 from swapctl.text import quoted
 
 _GETFLAGS = "FS_IOC_GETFLAGS"
 _CHUNKS = "chunk tree"
+# Of the last series that looks back, the first number that does not: 6.12.8.
+_MENDED_SINCE = 8
 on_btrfs = on("btrfs")
 
 
@@ -95,29 +105,44 @@ def btrfs_shared(s: Snapshot) -> Iterator[Violation]:
         )
 
 
-@rule("btrfs-used-before", Severity.REFUSED, stage=Stage.HEADER, when=on_btrfs)
+def _looks_back(s: Snapshot) -> bool:
+    """Does this kernel look for other users in the last committed state?"""
+    if release(s) == BTRFS_LOOKS_BACK and patch_level(s) == 0:
+        # Distributions may count in another way.
+        need(Unknown("the kernel's answer", f"{s.host.kernel} may have been mended"))
+    return (release(s), patch_level(s)) < (BTRFS_LOOKS_BACK, _MENDED_SINCE)
+
+
+@rule("btrfs-used-before", Severity.REFUSED, stage=Stage.MAP, when=on_btrfs)
 def btrfs_used_before(s: Snapshot) -> Iterator[Violation]:
-    """The file's data had other users, and this is not on the disk yet.
+    """The file's data has other users in the last committed state.
 
     After a snapshot is deleted or a balance has moved the data, the last committed state still has
-    the other users. Older kernels look there and refuse the file; whether this one does is not
-    shown (undecided). Where the file's parts came to be referred to separately, they refuse it for
-    good.
+    the other users. Older kernels look there and refuse the file. Where the file's parts came to be
+    referred to separately, they refuse it for good.
 
     Fix: commit the state with btrfs filesystem sync and ask again; if that does not help, make a
     new file.
 
     Source: btrfs_cross_ref_exist() for btrfs_swap_activate(), fs/btrfs/inode.c; mended by "btrfs:
-    fix swap file activation failure due to extents that used to be shared", Linux 6.13 and some of
-    the stable series.
+    fix swap file activation failure due to extents that used to be shared", Linux 6.13 and 6.12.8.
     """
-    state = _state(s)
-    if release(s) > BTRFS_LOOKS_BACK:
-        return
+    before = _state(s).used_before
     plain = "nocow" in need(the_file(s).flags) and not the_extents(s).shared.pieces
-    if plain and state.used_before is not None and need(state.used_before):
-        need(Unknown("the kernel's answer", "sync the filesystem (btrfs filesystem sync) first"))
-    yield from ()
+    if plain and before is not None and before is not False and _looks_back(s):
+        need(before)
+        mount = need(s.mount)
+        sync = f"btrfs filesystem sync {quoted(mount.path if mount else '/')}"
+        yield Violation(
+            (Evidence("committed extent tree", True, "names other users", "superblock"),),
+            Fix(
+                "Commit, and check again; if it stays, make a new file:",
+                (sync, *recreate(s).commands),
+            ),
+            errno="EINVAL",
+            log=btrfs_log(s, "swapfile must not be copy-on-write"),
+            at=btrfs_order(0, 3),
+        )
 
 
 @rule("btrfs-checksummed", Severity.REFUSED, stage=Stage.MAP, when=on_btrfs)

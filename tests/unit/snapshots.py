@@ -187,6 +187,10 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "btrfs-compressed": (recorded("btrfs-cow-compressed-holes"), BTRFS),
     "btrfs-cow": (recorded("btrfs-cow-compressed-holes"), BTRFS),
     "btrfs-shared": (extents(BTRFS, shared=MIDDLE), BTRFS),
+    "btrfs-used-before": (
+        vary(vary(BTRFS, "btrfs", used_before=True), "host", kernel="6.1.0-50-amd64"),
+        vary(vary(BTRFS, "btrfs", used_before=True), "host", kernel="6.12.117+deb13-amd64"),
+    ),
     "btrfs-checksummed": (vary(BTRFS, "btrfs", inode_flags=("nodatacow",)), BTRFS),
     "btrfs-exclusive-operation": (vary(BTRFS, "btrfs", exclusive_operation="balance"), BTRFS),
     "btrfs-profile": (recorded("btrfs-raid1"), BTRFS),
@@ -215,10 +219,6 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
 OPEN_QUESTIONS: dict[str, tuple[Snapshot, Snapshot]] = {
     "file-encrypted": (file(EXT4, attributes=("encrypted",)), EXT4),
     "filesystem-unjudged": (mount(EXT4, fstype="newfs"), EXT4),
-    "btrfs-used-before": (
-        vary(vary(BTRFS, "btrfs", used_before=True), "host", kernel="6.1.0-50-amd64"),
-        vary(BTRFS, "btrfs", used_before=True),
-    ),
     "cifs-small-buffers": (mount(CIFS, super_options=("vers=3.0", "rsize=4096")), CIFS),
     **snapshots_f2fs.OPEN_QUESTIONS,
     "xfs-realtime": (file(XFS, xflags=("realtime",)), XFS),

@@ -35,8 +35,8 @@ def file_type(s: Snapshot) -> Iterator[Violation]:
     """
     kind = the_file(s).kind
     if kind not in ("regular", "block", "directory", "socket"):
-        # Everything on ramfs has a page cache: such a file is read, and has no signature.
-        read = fstype(s) == "ramfs"
+        # Everything there has a page cache: such a file is read, and has no signature.
+        read = fstype(s) in ("ramfs", "ocfs2")
         yield Violation(
             (Evidence("type", kind, kind, STAT),),
             Fix("Name a regular file or a block device."),

@@ -160,6 +160,15 @@ def image(path: Path, size: int, undo: ExitStack) -> Path:
     return path
 
 
+def write_out(path: Path) -> None:
+    """Give the image all its blocks, written ones, whatever is in it; mkfs itself makes holes."""
+    with path.open("r+b", buffering=0) as file:
+        while piece := file.read(MIB):
+            file.seek(-len(piece), os.SEEK_CUR)
+            file.write(piece)
+        os.fsync(file.fileno())
+
+
 def attach(path: Path, undo: ExitStack, *options: str) -> str:
     """A loop device over the image; others take loop devices too, so a lost race is repeated."""
     for attempt in range(20):
@@ -214,8 +223,11 @@ def _forget(*devices: str) -> None:
             raise
 
 
-def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -> Mounted:
-    """Make and mount; `staged` is the directory that read-only images are made of."""
+def make(
+    filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack, *, written: bool = False
+) -> Mounted:
+    """Make and mount; `staged` is the directory that read-only images are made of. Images are
+    sparse unless they are to be `written`: swapon(2) does not look below, but other rules do."""
     scratch.mkdir()
     undo.callback(shutil.rmtree, scratch)
     point = scratch / "mnt"
@@ -231,6 +243,9 @@ def make(filesystem: Filesystem, scratch: Path, staged: Path, undo: ExitStack) -
     if filesystem.fstype == "f2fs":
         return _f2fs(filesystem, scratch, images, undo)
     run(*filesystem.mkfs.split(), *map(str, images))
+    if written:
+        for one in images:
+            write_out(one)
     if filesystem.fstype == "fuse":
         point.mkdir()
         run(SERVERS["fuse"], str(images[0]), str(point), "-o", "fakeroot,rw")

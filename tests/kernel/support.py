@@ -16,7 +16,7 @@ import pytest
 
 from swapctl.facts import SwapArea
 from swapctl.linux import libc, swaps
-from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make, mount, run
+from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make, run
 
 COMMAND = (sys.executable, "-m", "swapctl")
 LINGERING = 60
@@ -38,15 +38,12 @@ def rows(*names: str) -> list[Any]:
 
 
 @contextmanager
-def volume(row: Filesystem, scratch: Path, *, memory: bool = False) -> Iterator[Mounted]:
-    """The filesystem, made and mounted for as long as the context lasts; its image is in memory
-    where many syncs would make a disk the bottleneck."""
+def volume(row: Filesystem, scratch: Path) -> Iterator[Mounted]:
+    """The filesystem, made and mounted for as long as the context lasts, on an image that has all
+    its blocks: above holes, or in memory, no swap file is safe."""
     try:
         with ExitStack() as undo:
-            if memory:
-                scratch = scratch / "memory"
-                mount("none", scratch, "tmpfs", "mode=0700,size=2g", undo)
-            yield make(row, scratch / row.name, scratch, undo)
+            yield make(row, scratch / row.name, scratch, undo, written=True)
     except OSError as error:
         # A mount namespace that is just being taken down still has the device.
         if "cannot unregister device" not in str(error):

@@ -40,7 +40,7 @@ MOMENTS = {signal.SIGKILL: 30, signal.SIGTERM: 15, signal.SIGINT: 15}
 def every(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mounted]:
-    with volume(request.param, tmp_path_factory.mktemp("faults"), memory=True) as mounted:
+    with volume(request.param, tmp_path_factory.mktemp("faults")) as mounted:
         yield mounted
 
 
@@ -172,7 +172,7 @@ def _fill(directory: Path) -> Path:
 @pytest.mark.needs("tool strace")
 @pytest.mark.parametrize("row", rows("ext4", "xfs", "btrfs"))
 def test_space_that_goes_after_the_look(row: Filesystem, tmp_path: Path) -> None:
-    with volume(row, tmp_path, memory=True) as mounted:
+    with volume(row, tmp_path) as mounted:
         space, path = used(mounted), mounted.path / "swap"
         with held(tmp_path / "log", "fallocate", "prepare", path, "--size", SIZE) as process:
             filler = _fill(mounted.path)
@@ -203,7 +203,7 @@ def test_a_name_that_is_taken_meanwhile(every: Mounted, home: Path, tmp_path: Pa
 def test_no_space_half_way_without_fallocate(tmp_path: Path) -> None:
     """The ext3 format has none, and its indirect blocks take space that nobody counts before."""
     row = ROWS["ext3"]._replace(mkfs=f"{ROWS['ext3'].mkfs} -m 0")
-    with volume(row, tmp_path, memory=True) as mounted:
+    with volume(row, tmp_path) as mounted:
         space = used(mounted)
         seen = os.statvfs(mounted.path)
         size = str(seen.f_bavail * seen.f_frsize)
@@ -256,7 +256,7 @@ def test_stopped_at_any_moment(every: Mounted, home: Path, sent: signal.Signals)
 @pytest.mark.needs("tool unshare", *ROWS["btrfs"].needs)
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_the_subvolume_goes_too(tmp_path: Path, sent: signal.Signals) -> None:
-    with volume(ROWS["btrfs"], tmp_path, memory=True) as mounted:
+    with volume(ROWS["btrfs"], tmp_path) as mounted:
         before, space = list(state(mounted.path)), used(mounted)
         path = mounted.path / "swap" / "swapfile"
         command = [*private("btrfs", tmp_path), *COMMAND, "prepare", "--fs", "btrfs"]
@@ -274,7 +274,7 @@ def test_the_subvolume_goes_too(tmp_path: Path, sent: signal.Signals) -> None:
 @pytest.mark.needs("tool unshare", "tool strace", *ROWS["btrfs"].needs)
 def test_a_signal_while_the_subvolume_is_made(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with volume(ROWS["btrfs"], tmp_path, memory=True) as mounted:
+    with volume(ROWS["btrfs"], tmp_path) as mounted:
         before = list(state(mounted.path))
         asked = ("prepare", "--fs", "btrfs", "--size", "4M")
         alone = private("btrfs", tmp_path)

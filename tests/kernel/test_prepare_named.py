@@ -39,7 +39,7 @@ NO_RENAME = "renameat2:error=EINVAL"
 def every(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mounted]:
-    with volume(request.param, tmp_path_factory.mktemp("named"), memory=True) as mounted:
+    with volume(request.param, tmp_path_factory.mktemp("named")) as mounted:
         yield mounted
 
 

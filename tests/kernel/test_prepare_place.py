@@ -53,7 +53,7 @@ def three(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Mount
     with ExitStack() as undo:
         sizes = (row.size, row.size + 256 * MIB, row.size + 64 * MIB)
         yield [
-            make(row._replace(size=size), tmp_path / f"v{n}", tmp_path, undo)
+            make(row._replace(size=size), tmp_path / f"v{n}", tmp_path, undo, written=True)
             for n, size in enumerate(sizes)
         ]
 

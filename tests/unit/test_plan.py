@@ -145,7 +145,7 @@ MADE = {row.name: row for row in FILESYSTEMS if row.name in ("ext4", "xfs", "btr
 def mounted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A filesystem on a loop device, mounted in a directory of root's own."""
     with ExitStack() as undo:
-        yield make(MADE[request.param], tmp_path / "scratch", tmp_path, undo).path
+        yield make(MADE[request.param], tmp_path / "scratch", tmp_path, undo, written=True).path
 
 
 def swapctl(*arguments: str) -> subprocess.CompletedProcess[str]:

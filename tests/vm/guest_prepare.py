@@ -227,7 +227,7 @@ def test_a_mount_that_opens_files_to_others(tmp_path: Path) -> None:
     """Before anything is written; the fix works as it stands."""
     (row,) = (f for f in FILESYSTEMS if f.name == "vfat")
     with ExitStack() as undo:
-        mounted = make(row, tmp_path / "scratch", tmp_path, undo)
+        mounted = make(row, tmp_path / "scratch", tmp_path, undo, written=True)
         path = mounted.path / "swap"
         done = swapctl("prepare", path, "--size", "4M", "--json")
         assert list(findings(done)) == ["file-mode"]
@@ -246,7 +246,7 @@ def rare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mounted]:
     if row.fstype in MASKED:
         row = row._replace(options=MASKED[row.fstype])
     with ExitStack() as undo:
-        mounted = make(row, tmp_path / "scratch", tmp_path, undo)
+        mounted = make(row, tmp_path / "scratch", tmp_path, undo, written=True)
         if mounted.path.stat().st_mode & 0o022:  # NTFS lets everybody write to its root
             mounted.path.chmod(0o755)
         yield mounted

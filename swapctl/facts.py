@@ -1,8 +1,9 @@
 """The vocabulary: what is known about a machine and about one candidate for swap.
 
 Everything here is an immutable record that imports nothing of swapctl but the other parts of the
-vocabulary, f2fs_facts.py, network_facts.py and unknown.py. Records are NamedTuples because defining
-one costs a tenth of a frozen dataclass and the start of the program pays for each.
+vocabulary: f2fs_facts.py, network_facts.py, storage_facts.py and unknown.py. Records are
+NamedTuples because defining one costs a tenth of a frozen dataclass and the start of the program
+pays for each.
 Units: sizes and offsets are bytes unless the name ends in `_pages` or `_512`; pages are those of
 `Host.page_size`. Device numbers are text, "8:1", as sysfs and mountinfo print them.
 """
@@ -11,6 +12,9 @@ from typing import NamedTuple
 
 from swapctl.f2fs_facts import F2fsState
 from swapctl.network_facts import NetworkFacts
+from swapctl.storage_facts import Layer
+from swapctl.storage_facts import Span as Span
+from swapctl.storage_facts import Spans as Spans
 from swapctl.unknown import NotKnown as NotKnown
 from swapctl.unknown import Unknown as Unknown
 from swapctl.unknown import need as need
@@ -83,21 +87,6 @@ class Ancestor(NamedTuple):
     mode: int
     uid: int
     gid: int
-
-
-class Span(NamedTuple):
-    """A range of the file."""
-
-    offset: int
-    length: int
-
-
-class Spans(NamedTuple):
-    """All ranges of one kind: how many, how much, and the first few, by offset."""
-
-    pieces: int
-    bytes: int
-    first: tuple[Span, ...]
 
 
 class ExtentMap(NamedTuple):
@@ -262,7 +251,8 @@ class Snapshot(NamedTuple):
     `lookup` is the errno of the path's resolution, None when it leads somewhere; `file` is None
     when it does not. `network` is None where no server is involved. `mechanism` is what the
     running kernel does to activate a file of this filesystem, in the words of filesystems.py; None
-    where all kernels do the same.
+    where all kernels do the same. `storage` are the layers below the candidate, None where there is
+    no block device.
     """
 
     path: str
@@ -284,3 +274,4 @@ class Snapshot(NamedTuple):
     network: NetworkFacts | Unknown | None
     f2fs: F2fsState | Unknown | None
     mechanism: str | Unknown | None
+    storage: tuple[Layer, ...] | Unknown | None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, SwapArea, Unknown
 from swapctl.filesystems import NFS, SERVED, Filesystem, lookup
-from swapctl.gather import candidate, f2fs, machine, storage
+from swapctl.gather import candidate, f2fs, layers, machine, storage
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.linux import symbols
@@ -77,6 +77,7 @@ def _base() -> Snapshot:
         network=None,
         f2fs=None,
         mechanism=None,
+        storage=None,
     )
 
 
@@ -124,9 +125,10 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown, tick: Callable[[
             device=storage.device(file, mount),
             areas=_areas(nothing, file),
         )
-        return Looked(
-            _contents(reader, seen, file, page_size, tick), _first_hole(file, mount, reader)
-        )
+        seen = _contents(reader, seen, file, page_size, tick)
+        tick()
+        seen = seen._replace(storage=layers.look(seen, file, reader))
+        return Looked(seen, _first_hole(file, mount, reader))
     finally:
         if isinstance(reader, int):
             os.close(reader)

@@ -43,6 +43,9 @@ _PROFILES = (
 
 _FS_INFO_SIZE = 1024
 _FS_INFO = struct.Struct("=8xQ16sII")  # num_devices, fsid, nodesize, sectorsize
+_DEV_INFO_SIZE = 4096
+_DEV_INFO_ID = struct.Struct("=Q")
+_DEV_INFO_PATH = 3072  # after devid, uuid, bytes_used, total_bytes and reserved words
 _VOL_ARGS = struct.Struct("=q4088s")  # fd, name
 _SUBVOL_FLAGS = struct.Struct("=Q")
 # struct btrfs_ioctl_search_key (tree_id, min and max of objectid, offset, transid and type,
@@ -60,6 +63,7 @@ _U32_MAX = 2**32 - 1
 BTRFS_IOC_SUBVOL_CREATE = iow(BTRFS_IOCTL_MAGIC, 14, _VOL_ARGS.size)
 BTRFS_IOC_TREE_SEARCH_V2 = iowr(BTRFS_IOCTL_MAGIC, 17, _SEARCH.size)
 BTRFS_IOC_SUBVOL_GETFLAGS = ior(BTRFS_IOCTL_MAGIC, 25, _SUBVOL_FLAGS.size)
+BTRFS_IOC_DEV_INFO = iowr(BTRFS_IOCTL_MAGIC, 30, _DEV_INFO_SIZE)
 BTRFS_IOC_FS_INFO = ior(BTRFS_IOCTL_MAGIC, 31, _FS_INFO_SIZE)
 
 
@@ -97,6 +101,18 @@ def fs_info(fd: int) -> FilesystemInfo:
     call(fd, BTRFS_IOC_FS_INFO, buffer, "BTRFS_IOC_FS_INFO")
     num_devices, fsid, nodesize, sectorsize = _FS_INFO.unpack_from(buffer)
     return FilesystemInfo(format_uuid(fsid), num_devices, sectorsize, nodesize)
+
+
+def device_path(fd: int, device: int) -> str:
+    """The path by which the filesystem knows the device with that id. Raises OSError: ENODEV for
+    none, or one that is missing."""
+    buffer = bytearray(_DEV_INFO_SIZE)
+    _DEV_INFO_ID.pack_into(buffer, 0, device)
+    call(fd, BTRFS_IOC_DEV_INFO, buffer, "BTRFS_IOC_DEV_INFO")
+    path = bytes(buffer[_DEV_INFO_PATH:]).partition(b"\0")[0]
+    if not path:
+        raise OSError(errno.ENODEV, f"btrfs device {device} is missing")
+    return os.fsdecode(path)
 
 
 def subvolume_flags(fd: int) -> int:

@@ -62,16 +62,19 @@ def extents(fd: int, length: int, *, sync: bool = True, batch: int = 2048) -> It
     return map(_make, rows(fd, length, sync=sync, batch=batch))
 
 
-def rows(fd: int, length: int, *, sync: bool = True, batch: int = 2048) -> Iterator[Row]:
-    """`extents` as bare tuples: a file may have millions, and the names double the time."""
-    return chain.from_iterable(_answers(fd, length, FIEMAP_FLAG_SYNC if sync else 0, batch))
+def rows(
+    fd: int, length: int, *, start: int = 0, sync: bool = True, batch: int = 2048
+) -> Iterator[Row]:
+    """`extents` as bare tuples: a file may have millions, and the names double the time. Those that
+    end before `start` are left out."""
+    flags = FIEMAP_FLAG_SYNC if sync else 0
+    return chain.from_iterable(_answers(fd, start, length, flags, batch))
 
 
-def _answers(fd: int, length: int, flags: int, batch: int) -> Iterator[Iterable[Row]]:
+def _answers(fd: int, start: int, length: int, flags: int, batch: int) -> Iterator[Iterable[Row]]:
     """One iterable per call of the ioctl, to be used up before the next: they share the buffer."""
     buffer = bytearray(_HEADER.size + batch * _EXTENT.size)
     view = memoryview(buffer)
-    start = 0
     while start < length:
         _HEADER.pack_into(buffer, 0, start, length - start, flags, 0, batch, 0)
         call(fd, FS_IOC_FIEMAP, buffer, "FS_IOC_FIEMAP")

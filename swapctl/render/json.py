@@ -5,9 +5,10 @@ import os
 from typing import Any
 
 from swapctl import __version__
-from swapctl.facts import Host
+from swapctl.facts import Host, Snapshot, Unknown
 from swapctl.rules import Report
 from swapctl.rules.engine import Finding, Rule
+from swapctl.storage_facts import Layer
 
 SCHEMA = 1
 
@@ -52,6 +53,47 @@ def finding(one: Finding) -> dict[str, Any]:
     }
 
 
+def _layer(layer: Layer) -> dict[str, Any]:
+    """A layer with the names of what it is made of; what does not apply is left out."""
+    return {
+        "kind": layer.kind,
+        "name": layer.name,
+        "number": layer.number,
+        "size": layer.size,
+        "read_only": layer.read_only,
+        "part": _plain(layer.part),
+        **{
+            name: _plain(value)
+            for name in ("attributes", "loop", "file", "mapper", "array", "server", "lacks")
+            if (value := getattr(layer, name)) is not None
+        },
+        "below": [],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Records as objects; what is not known keeps its reason."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        found = {name: _plain(field) for name, field in value._asdict().items()}
+        return {"unknown": found} if isinstance(value, Unknown) else found
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def storage(snapshot: Snapshot) -> Any:
+    """The layers below the candidate as a tree; null where there is no block device."""
+    if snapshot.storage is None or isinstance(snapshot.storage, Unknown):
+        return _plain(snapshot.storage)
+    roots: list[dict[str, Any]] = []
+    above: list[tuple[int, dict[str, Any]]] = []
+    for layer in snapshot.storage:
+        node = _layer(layer)
+        while above and above[-1][0] >= layer.depth:
+            above.pop()
+        (above[-1][1]["below"] if above else roots).append(node)
+        above.append((layer.depth, node))
+    return roots
+
+
 def target(report: Report) -> dict[str, Any]:
     """One judged candidate."""
     outcome = report.outcome
@@ -60,6 +102,7 @@ def target(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "active": report.active,
         "swapon": report.swapon._asdict(),
+        "storage": storage(report.snapshot),
         "findings": [finding(one) for one in outcome.findings],
         "undecided": [
             {"rule": u.rule_id, "lacks": u.lacks, "reason": u.reason} for u in outcome.undecided

@@ -124,6 +124,10 @@ def report_text(report: Report, *, verbose: bool = False, color: bool = False) -
         lines += ["", *finding_lines(one, color)]
     lines += _undecided_lines(report, color)
     if verbose:
+        from swapctl.render.storage import storage_lines
+
+        below = list(storage_lines(report.snapshot))
+        lines += ["", *below] if below else []
         lines += ["", f"passed: {', '.join(outcome.passed) or 'none'}"]
         lines += [f"not applicable: {', '.join(outcome.not_applicable) or 'none'}"]
     count = f"{len(outcome.passed)} rules passed, {len(outcome.not_applicable)} not applicable."

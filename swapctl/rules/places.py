@@ -66,6 +66,7 @@ def future(place: Place) -> Snapshot:
         network=place.network,
         f2fs=None,
         mechanism=None,
+        storage=None,
     )
 
 

@@ -16,7 +16,7 @@ from swapctl.facts import (
     need,
 )
 from tests.golden.regenerate import report
-from tests.unit import snapshots_f2fs, snapshots_network
+from tests.unit import snapshots_f2fs, snapshots_network, snapshots_storage
 
 R = TypeVar("R")
 
@@ -213,6 +213,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     "swapon8-warns": (RECORDED_HOLES, EXT4),
     **snapshots_network.EXAMPLES,
     **snapshots_f2fs.EXAMPLES,
+    **snapshots_storage.EXAMPLES,
 }
 
 # Rules that never find anything: what they are about leaves the kernel's answer open.

@@ -79,6 +79,7 @@ def on_nfs(local: Snapshot) -> Snapshot:
         extents=None,
         device=None,
         network=NETWORK,
+        storage=None,
     )
 
 

@@ -28,6 +28,7 @@ PROGRAMS = {
     *("mkswap", "blockdev", "lsblk", "mount", "umount"),  # util-linux, mount
     *("chmod", "chown", "mv", "sync", "install", "dd"),  # coreutils
     *("chattr", "btrfs", "xfs_io", "setfacl", "find"),
+    *("losetup", "dmsetup", "lvs", "mdadm"),
 }
 
 

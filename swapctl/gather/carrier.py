@@ -1,0 +1,138 @@
+"""The filesystems on the way down: which blocks of which devices a file has."""
+
+import os
+import stat
+from typing import NamedTuple
+
+from swapctl.facts import Mount
+from swapctl.gather.below_mapper import Below, add
+from swapctl.gather.ranges import Ranges, Under, under
+from swapctl.gather.reading import attempt, device_number
+from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names, sysblock
+from swapctl.linux.files import under as below_root
+from swapctl.storage_facts import BackingExtents, BackingFile
+from swapctl.unknown import Unknown
+
+# Their files have no blocks: they are pages of memory, or somebody else keeps them.
+IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "hugetlbfs", "rootfs")
+ON_NETWORK = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "ceph",
+    "9p",
+    "virtiofs",
+    "afs",
+    "orangefs",
+    "glusterfs",
+)
+
+
+class Lying(NamedTuple):
+    """A file that carries something: what is known of it, and where its blocks are."""
+
+    file: BackingFile
+    below: Below | Unknown
+
+
+def without_blocks(fstype: str) -> bool:
+    """Do files there live in memory, on a server or with a process?"""
+    return fstype in (*IN_MEMORY, *ON_NETWORK, "fuse") or fstype.startswith("fuse.")
+
+
+def mount_of(fd: int) -> Mount:
+    """The mount that an open file was reached through. Raises OSError when it is not visible."""
+    number = libc.statx(fd, libc.STATX_MNT_ID).mount_id
+    found = mounts.by_id(mounts.read(), number)
+    if found is None:
+        raise OSError(None, f"no mount has the id {number}")
+    return found
+
+
+def _special(path: str) -> str:
+    status = os.stat(path)
+    if not stat.S_ISBLK(status.st_mode):
+        raise OSError(None, "is no block device", path)
+    return device_number(status.st_rdev)
+
+
+def _btrfs_devices(fd: int) -> tuple[str, ...]:
+    directory = below_root("/", f"sys/fs/btrfs/{btrfs.fs_info(fd).fsid}/devices")
+    return tuple(sysblock.text(f"{directory}/{name}/dev") for name in sysblock.names(directory))
+
+
+def _btrfs_places(fd: int, blocks: Ranges) -> Below:
+    """Every copy counts. Profiles that stripe or compute parity are taken as the whole chunk."""
+    chunks = btrfs.chunks(fd)
+    paths: dict[int, str] = {}
+    below: Below = {}
+    for start, length in blocks:
+        address, end = start, start + length
+        while address < end:
+            found = btrfs.locate(chunks, address)
+            if found is None:
+                raise OSError(None, f"address {address} is in no btrfs chunk")
+            chunk, offset = found
+            piece = min(end - address, chunk.length - offset)
+            copies = btrfs.profile_name(chunk.type_flags) in ("single", "dup", "raid1")
+            for device, place in chunk.stripes:
+                if device not in paths:
+                    paths[device] = _special(btrfs.device_path(fd, device))
+                range_ = (place + offset, piece) if copies else (place, chunk.length)
+                add(below, paths[device], [range_])
+            address += piece
+    return below
+
+
+def devices(fd: int, mount: Mount) -> tuple[str, ...] | Unknown:
+    """The numbers of the block devices that carry a filesystem."""
+    if mount.fstype == "btrfs":
+        found = attempt("devices of btrfs", lambda: _btrfs_devices(fd))
+        if isinstance(found, Unknown) or found:
+            return found
+    if not mount.device.startswith("0:"):
+        return (mount.device,)
+    source = attempt("block device", lambda: _special(mount.source))
+    if isinstance(source, Unknown):
+        reason = f"{mount.fstype} shows no block device of its own"
+        return Unknown(f"block device below {mount.path}", reason)
+    return (source,)
+
+
+def places(fd: int, mount: Mount, blocks: Ranges | None) -> Below | Unknown:
+    """Where the blocks of a file are, which are addresses of its filesystem; None is anywhere."""
+    found = devices(fd, mount)
+    if isinstance(found, Unknown):
+        return found
+    if blocks is None:
+        return dict.fromkeys(found)
+    if mount.fstype == "btrfs":
+        return attempt("chunk tree", lambda: _btrfs_places(fd, blocks))
+    return {found[0]: blocks}
+
+
+def lies(fd: int, path: str, ranges: Ranges) -> tuple[Mount, Lying]:
+    """The file behind `fd`, of which the candidate occupies the ranges.
+
+    Reading the map writes dirty data of the file back first. Raises OSError when its mount is not
+    visible.
+    """
+    mount = mount_of(fd)
+    fstype = mount.fstype
+    extents: BackingExtents | Unknown | None = None
+    below: Below | Unknown = {}
+    if not without_blocks(fstype):
+        mapped = attempt(f"extent map of {path}", lambda: _mapped(fd, ranges))
+        if isinstance(mapped, Unknown):
+            extents, below = mapped, places(fd, mount, None)
+        else:
+            extents, below = mapped.extents, places(fd, mount, mapped.blocks)
+    flags = attempt("inode flags", lambda: names.decode(names.INODE_FLAGS, inode.get_flags(fd)))
+    options = (*mount.options, *mount.super_options)
+    return mount, Lying(BackingFile(path, fstype, options, flags, extents), below)
+
+
+def _mapped(fd: int, ranges: Ranges) -> Under:
+    start, end = ranges[0][0], ranges[-1][0] + ranges[-1][1]
+    return under(fiemap.rows(fd, end, start=start), ranges)

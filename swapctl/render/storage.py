@@ -1,0 +1,34 @@
+"""The layers below a candidate, for people."""
+
+from collections.abc import Iterator
+
+from swapctl.facts import Snapshot, Unknown
+from swapctl.rules.storage import described, part_text
+from swapctl.storage_facts import Layer
+from swapctl.text import shown
+from swapctl.units import format_bytes
+
+_DEEPEST = 32
+
+
+def storage_lines(s: Snapshot) -> Iterator[str]:
+    """The layers below the candidate, each further in than the one above it."""
+    if s.storage is None:
+        return
+    yield "storage:"
+    if isinstance(s.storage, Unknown):
+        yield f"    not known: {s.storage.what}: {shown(s.storage.reason)}"
+        return
+    for layer in s.storage:
+        indent = "    " * (1 + max(0, min(layer.depth, _DEEPEST)))
+        words = [word for word in (_nature(layer), part_text(layer)) if word]
+        yield f"{indent}{described(layer)}{': ' if words else ''}{'; '.join(words)}"
+        if layer.lacks is not None:
+            yield f"{indent}    not known: {layer.lacks.what}: {shown(layer.lacks.reason)}"
+
+
+def _nature(layer: Layer) -> str:
+    words = [format_bytes(layer.size)] if layer.size else []
+    if layer.attributes is not None and layer.attributes.transport:
+        words.append(layer.attributes.transport)
+    return ", ".join([*words, "read-only"] if layer.read_only else words)

@@ -1,0 +1,378 @@
+"""What lies below a swap file on loop devices: the findings, the ranges, and a second witness.
+
+The swap file is fallocated: its own filesystem writes none of its blocks but the first, so that
+what is below stays as it was made. The witness of a translated range is a block that is written
+into the file and looked for in the image.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from swapctl.facts import Spans, need
+from swapctl.gather import snapshot
+from swapctl.linux import header, libc
+from swapctl.rules import Report, judge
+from swapctl.rules.engine import Severity
+from swapctl.storage_facts import BackingExtents, Layer
+from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
+from tests.kernel.support import swapctl
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool losetup"),
+]
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SIZE = 16 * MIB
+IMAGE = 64 * MIB
+MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard,lazy_itable_init=0")
+
+
+@pytest.fixture
+def undo() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def swapfile(directory: Path, size: int = SIZE) -> Path:
+    """An area of which only the first page is written."""
+    path = directory / "swapfile"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        libc.fallocate(fd, 0, 0, size)
+        os.pwrite(fd, header.pack(PAGE, size // PAGE, bytes(range(16)), ""), 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return path
+
+
+def mounted(source: str, place: Path, undo: ExitStack, fstype: str = "ext4") -> Path:
+    mount(source, place, fstype, "", undo)
+    return place
+
+
+def on_loop(file: Path, place: Path, undo: ExitStack, *options: str) -> Path:
+    """A swap file in the filesystem of an image."""
+    return swapfile(mounted(attach(file, undo, *options), place, undo))
+
+
+def made(file: Path, size: int, undo: ExitStack, *, written: bool) -> Path:
+    """An image with an ext4."""
+    image(file, size, undo)
+    run(*MKFS, str(file))
+    if written:
+        write_out(file)
+    return file
+
+
+def look(path: Path | str) -> Report:
+    return judge(snapshot(str(path)))
+
+
+def layers(report: Report) -> tuple[Layer, ...]:
+    found = need(report.snapshot.storage)
+    assert found is not None
+    return found
+
+
+def unsafe(report: Report) -> set[str]:
+    return {f.rule_id for f in report.outcome.findings if f.severity is Severity.UNSAFE}
+
+
+def part(layer: Layer) -> Spans:
+    assert layer.part is not None
+    return layer.part
+
+
+def below(layer: Layer) -> BackingExtents:
+    assert layer.file is not None
+    assert isinstance(layer.file.extents, BackingExtents)
+    return layer.file.extents
+
+
+def witness(path: Path, at: int) -> bytes:
+    """Write a block that is nowhere else."""
+    block = os.urandom(PAGE)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(block)
+        os.fsync(file.fileno())
+    return block
+
+
+def position(file: Path, block: bytes) -> int:
+    """Where in an image the block is."""
+    run("sync", "-f", str(file))
+    return file.read_bytes().find(block)
+
+
+def translated(layer: Layer, offset: int) -> int:
+    """Where on the layer a byte of the swap file is, its blocks being in order."""
+    for span in part(layer).first:
+        if offset < span.length:
+            return span.offset + offset
+        offset -= span.length
+    raise AssertionError("not in the first pieces")
+
+
+def punch(file: Path, offset: int, length: int) -> None:
+    run("fallocate", "-p", "-o", str(offset), "-l", str(length), str(file))
+
+
+def test_a_written_image_is_good(tmp_path: Path, undo: ExitStack) -> None:
+    file = made(tmp_path / "image", IMAGE, undo, written=True)
+    report = look(on_loop(file, tmp_path / "mnt", undo))
+    assert report.verdict == "ready"
+    loop, filesystem, *_ = layers(report)
+    assert (loop.kind, filesystem.kind) == ("loop", "filesystem")
+    assert part(loop).bytes == SIZE
+    assert filesystem.file is not None
+    assert filesystem.file.path == str(file)
+    assert filesystem.depth == 1
+
+
+def test_the_range_is_where_the_bytes_are(tmp_path: Path, undo: ExitStack) -> None:
+    file = made(tmp_path / "image", IMAGE, undo, written=True)
+    path = on_loop(file, tmp_path / "mnt", undo)
+    block = witness(path, 5 * MIB)
+    _, filesystem, *_ = layers(look(path))
+    assert position(file, block) == translated(filesystem, 5 * MIB)
+
+
+def test_a_sparse_image(tmp_path: Path, undo: ExitStack) -> None:
+    file = made(tmp_path / "image", IMAGE, undo, written=False)
+    report = look(on_loop(file, tmp_path / "mnt", undo))
+    assert report.verdict == "unsafe"
+    assert unsafe(report) == {"storage-loop-holes"}
+    _, filesystem, *_ = layers(report)
+    assert below(filesystem).holes.bytes == SIZE - PAGE
+
+
+def test_an_unwritten_image(tmp_path: Path, undo: ExitStack) -> None:
+    file = image(tmp_path / "image", IMAGE, undo)
+    run("fallocate", "-l", str(IMAGE), str(file))
+    run(*MKFS, str(file))
+    report = look(on_loop(file, tmp_path / "mnt", undo))
+    assert unsafe(report) == {"storage-loop-unwritten"}
+    _, filesystem, *_ = layers(report)
+    assert below(filesystem).unwritten.bytes == SIZE - PAGE
+
+
+def test_holes_elsewhere_do_not_matter_and_one_under_the_file_does(
+    tmp_path: Path, undo: ExitStack
+) -> None:
+    file = made(tmp_path / "image", IMAGE, undo, written=True)
+    path = on_loop(file, tmp_path / "mnt", undo)
+    (span,) = part(layers(look(path))[1]).first
+    end = span.offset + span.length
+    punch(file, end, IMAGE - end)
+    assert look(path).verdict == "ready"
+    hole = span.offset + 3 * MIB
+    punch(file, hole, PAGE)
+    report = look(path)
+    assert unsafe(report) == {"storage-loop-holes"}
+    (found,) = (f for f in report.outcome.findings if f.severity is Severity.UNSAFE)
+    assert [(e.name, e.value) for e in found.violation.evidence][1:] == [("hole", hole)]
+    assert f"bytes {hole}-{hole + PAGE - 1}" in found.violation.evidence[1].text
+
+
+LOWER = {
+    "btrfs": ("mkfs.btrfs -q -f -d single -m single", 256 * MIB),
+    "xfs": ("mkfs.xfs -q -f", 320 * MIB),
+}
+
+
+def lower(fstype: str, tmp_path: Path, undo: ExitStack) -> Path:
+    """A filesystem on a written image, for images to be put on."""
+    command, size = LOWER[fstype]
+    file = image(tmp_path / fstype, size, undo)
+    run(*command.split(), str(file))
+    write_out(file)
+    return mounted(attach(file, undo), tmp_path / f"{fstype}-mnt", undo, fstype)
+
+
+@pytest.mark.needs("tool mkfs.btrfs", "filesystem btrfs", "tool chattr")
+@pytest.mark.parametrize("nocow", [False, True])
+def test_an_image_on_btrfs(tmp_path: Path, undo: ExitStack, nocow: bool) -> None:
+    place = lower("btrfs", tmp_path, undo) / "place"
+    place.mkdir()
+    if nocow:
+        run("chattr", "+C", str(place))
+    file = made(place / "image", IMAGE, undo, written=True)
+    path = on_loop(file, tmp_path / "mnt", undo)
+    block = witness(path, MIB)
+    report = look(path)
+    assert unsafe(report) == (set() if nocow else {"storage-loop-cow"})
+    _, upper, loop, bottom, *_ = layers(report)
+    assert [upper.kind, loop.kind, bottom.kind] == ["filesystem", "loop", "filesystem"]
+    if nocow:
+        # Through the chunk tree: the address that btrfs tells is not the one on the device.
+        assert position(tmp_path / "btrfs", block) == translated(bottom, MIB)
+
+
+@pytest.mark.needs("tool mkfs.xfs", "filesystem xfs")
+def test_a_reflinked_image_on_xfs(tmp_path: Path, undo: ExitStack) -> None:
+    place = lower("xfs", tmp_path, undo)
+    file = made(place / "image", IMAGE, undo, written=True)
+    path = on_loop(file, tmp_path / "mnt", undo)
+    assert unsafe(look(path)) == set()
+    run("cp", "--reflink=always", str(file), str(place / "clone"))
+    report = look(path)
+    assert unsafe(report) == {"storage-loop-shared"}
+    assert below(layers(report)[1]).shared.bytes == SIZE
+
+
+def area_image(file: Path, undo: ExitStack, *, written: bool, size: int = SIZE) -> Path:
+    """An image that is a swap area itself."""
+    image(file, size, undo)
+    if written:
+        write_out(file)
+    with file.open("r+b") as area:
+        area.write(header.pack(PAGE, size // PAGE, bytes(range(16)), ""))
+    return file
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_loop_device_itself(tmp_path: Path, undo: ExitStack, written: bool) -> None:
+    device = attach(area_image(tmp_path / "image", undo, written=written), undo)
+    report = look(device)
+    assert unsafe(report) == (set() if written else {"storage-loop-holes"})
+    assert report.verdict == ("ready" if written else "unsafe")
+
+
+def test_a_loop_device_with_an_offset(tmp_path: Path, undo: ExitStack) -> None:
+    file = image(tmp_path / "image", IMAGE, undo)
+    run(*MKFS, "-E", f"offset={4 * MIB}", str(file), str((IMAGE - 4 * MIB) // 4096))
+    write_out(file)
+    punch(file, 0, 4 * MIB)
+    path = on_loop(file, tmp_path / "mnt", undo, "-o", str(4 * MIB))
+    block = witness(path, 2 * MIB)
+    report = look(path)
+    assert report.verdict == "ready"
+    loop, filesystem, *_ = layers(report)
+    assert translated(filesystem, 0) == translated(loop, 0) + 4 * MIB
+    assert position(file, block) == translated(filesystem, 2 * MIB)
+
+
+@pytest.mark.needs("tool sfdisk", "tool partx")
+def test_a_partition_in_a_loop_device(tmp_path: Path, undo: ExitStack) -> None:
+    file = image(tmp_path / "image", IMAGE, undo)
+    run("sh", "-c", f"echo '2048,,L' | sfdisk -q {file}")
+    write_out(file)
+    device = attach(file, undo)
+    run("partx", "-a", device)  # -P needs a kernel that reads tables itself
+    undo.callback(run, "partx", "-d", device)
+    run("mkfs.ext4", "-q", "-b", "4096", "-E", "nodiscard", f"{device}p1")
+    # Zeroing the tables of inodes left blocks that were not written.
+    path = swapfile(mounted(f"{device}p1", tmp_path / "mnt", undo))
+    block = witness(path, MIB)
+    report = look(path)
+    partition, loop, filesystem, *_ = layers(report)
+    assert [partition.kind, loop.kind, filesystem.kind] == ["partition", "loop", "filesystem"]
+    assert translated(loop, 0) == translated(partition, 0) + MIB
+    assert position(file, block) == translated(filesystem, MIB)
+    assert unsafe(report) == set()
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_three_loop_devices_deep(tmp_path: Path, undo: ExitStack, written: bool) -> None:
+    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=written)
+    lower = mounted(attach(bottom, undo), tmp_path / "mnt1", undo)
+    middle = image(lower / "middle", 96 * MIB, undo)
+    run("fallocate", "-l", str(96 * MIB), str(middle))
+    run(*MKFS, str(middle))
+    if written:
+        write_out(middle)
+    second = mounted(attach(middle, undo), tmp_path / "mnt2", undo)
+    top = image(second / "top", 64 * MIB, undo)
+    run("fallocate", "-l", str(64 * MIB), str(top))
+    run(*MKFS, str(top))
+    if written:
+        write_out(top)
+    path = on_loop(top, tmp_path / "mnt3", undo)
+    block = witness(path, MIB)
+    report = look(path)
+    found = layers(report)
+    assert [layer.kind for layer in found[:6]] == ["loop", "filesystem"] * 3
+    assert [layer.depth for layer in found[:6]] == list(range(6))
+    assert position(bottom, block) == translated(found[5], MIB)
+    if written:
+        assert report.verdict == "ready"
+    else:
+        assert unsafe(report) == {"storage-loop-unwritten", "storage-loop-holes"}
+        assert below(found[1]).unwritten.bytes > 0
+        assert below(found[5]).holes.bytes > 0
+
+
+def _mount_point(path: Path) -> Path:
+    while not path.is_mount():
+        path = path.parent
+    return path
+
+
+def test_a_deleted_image(tmp_path: Path, undo: ExitStack) -> None:
+    file = area_image(tmp_path / "im\nage (deleted)", undo, written=True)
+    device = attach(file, undo)
+    assert look(device).verdict == "ready"
+    file.unlink()
+    file.touch()  # another file, for the fixture to remove
+    gone = look(device)
+    assert "storage-loop-deleted" in {f.rule_id for f in gone.outcome.findings}
+    assert gone.verdict == "undecided"
+    assert layers(gone)[1].name == str(_mount_point(tmp_path))
+    lacking = {u.rule_id for u in gone.outcome.undecided}
+    assert {"storage-loop-holes", "storage-loop-unwritten", "storage-loop-shared"} <= lacking
+
+
+def test_an_image_in_memory(tmp_path: Path, undo: ExitStack) -> None:
+    place = tmp_path / "memory"
+    mount("none", place, "tmpfs", "size=96m", undo)
+    file = made(place / "image", IMAGE, undo, written=True)
+    report = look(on_loop(file, tmp_path / "mnt", undo))
+    assert unsafe(report) == {"storage-loop-memory"}
+    assert layers(report)[-1].kind == "filesystem"
+
+
+def test_read_only_below(tmp_path: Path, undo: ExitStack) -> None:
+    file = area_image(tmp_path / "image", undo, written=True)
+    assert unsafe(look(attach(file, undo, "-r"))) == {"device-read-only"}
+    lower_device = attach(file, undo)
+    upper = attach(Path(lower_device), undo)
+    assert unsafe(look(upper)) == set()
+    assert [layer.kind for layer in layers(look(upper))[:3]] == ["loop", "loop", "filesystem"]
+    run("blockdev", "--setro", lower_device)
+    undo.callback(run, "blockdev", "--setrw", lower_device)
+    assert unsafe(look(upper)) == {"storage-read-only"}
+
+
+def test_an_image_of_another_mount_namespace(tmp_path: Path, undo: ExitStack) -> None:
+    """Its filesystem is mounted nowhere here."""
+    device = attach(area_image(tmp_path / "image", undo, written=True), undo)
+    script = f"""
+        mount -t tmpfs none {tmp_path} && cp /bin/true {tmp_path}/image && exec "$@"
+    """
+    done = swapctl("check", device, before=("unshare", "-m", "sh", "-ec", script, "sh"))
+    assert done.returncode == 3
+    assert "of another mount namespace" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("option", ["data=journal"])
+def test_a_journalled_image(tmp_path: Path, undo: ExitStack, option: str) -> None:
+    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=True)
+    mount(attach(bottom, undo), tmp_path / "mnt1", "ext4", option, undo)
+    file = made(tmp_path / "mnt1" / "image", IMAGE, undo, written=True)
+    assert unsafe(look(on_loop(file, tmp_path / "mnt", undo))) == {"storage-loop-journal"}
+
+
+def test_discarding_makes_a_good_area_bad(tmp_path: Path, undo: ExitStack) -> None:
+    """What the note on discards says, seen: swapon(2) with the flag punches the image."""
+    file = made(tmp_path / "image", IMAGE, undo, written=True)
+    path = on_loop(file, tmp_path / "mnt", undo)
+    assert look(path).verdict == "ready"
+    libc.swapon(os.fsencode(path), libc.SWAP_FLAG_DISCARD | libc.SWAP_FLAG_DISCARD_ONCE)
+    libc.swapoff(os.fsencode(path))
+    assert unsafe(look(path)) == {"storage-loop-holes"}

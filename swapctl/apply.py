@@ -135,7 +135,8 @@ def _verify(work: Work) -> None:
     if stopping:
         worst = stopping[0]
         raise SwapctlError(
-            f"the new file would not pass its check: {worst.rule_id}: {worst.title}",
+            f"the new file would not pass its check: {worst.rule_id}: {worst.title}"
+            f" ({worst.violation.evidence[0].text})",
             hint=f"{worst.violation.fix.text}\nNothing was left behind.",
             path=work.plan.path,
         )

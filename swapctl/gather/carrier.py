@@ -134,5 +134,7 @@ def lies(fd: int, path: str, ranges: Ranges) -> tuple[Mount, Lying]:
 
 
 def _mapped(fd: int, ranges: Ranges) -> Under:
+    if not ranges:  # an empty candidate is nowhere
+        return under((), ranges)
     start, end = ranges[0][0], ranges[-1][0] + ranges[-1][1]
     return under(fiemap.rows(fd, end, start=start), ranges)

@@ -7,7 +7,7 @@ below is meant. What two ways lead to is looked at for each of them.
 import os
 import stat
 
-from swapctl.gather import backing, below_mapper, server
+from swapctl.gather import backing, below_mapper
 from swapctl.gather.below_mapper import Below, add
 from swapctl.gather.ranges import Ranges, cut, moved, spans
 from swapctl.gather.reading import attempt, device_number
@@ -93,6 +93,9 @@ class Walk:
         elif one.kind == "md":
             self._array(at, one, known)
         elif one.kind == "nbd":
+            # Only here, for the library of sockets takes long to load.
+            from swapctl.gather import server
+
             found = attempt(f"server of {one.name}", lambda: server.of_nbd(one, self._root))
             self.layers[at] = self.layers[at]._replace(server=found)
         elif one.kind == "zram":

@@ -135,6 +135,25 @@ def test_a_written_image_is_good(tmp_path: Path, undo: ExitStack) -> None:
     assert filesystem.depth == 1
 
 
+def test_an_empty_file_is_nowhere(tmp_path: Path, undo: ExitStack) -> None:
+    file = made(tmp_path / "image", IMAGE, undo, written=False)
+    path = mounted(attach(file, undo), tmp_path / "mnt", undo) / "empty"
+    path.touch(0o600)
+    report = look(path)
+    assert report.verdict == "refused"
+    assert unsafe(report) == set()
+
+
+def test_what_mkfs_clears_on_the_device_is_unwritten_below(tmp_path: Path, undo: ExitStack) -> None:
+    """It clears the end of the device, where old RAID metadata would be, without writing zeros."""
+    file = image(tmp_path / "image", IMAGE, undo)
+    write_out(file)
+    device = attach(file, undo)
+    assert unsafe(look(device)) == set()
+    run("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard", device)
+    assert unsafe(look(device)) == {"storage-loop-unwritten"}
+
+
 def test_the_range_is_where_the_bytes_are(tmp_path: Path, undo: ExitStack) -> None:
     file = made(tmp_path / "image", IMAGE, undo, written=True)
     path = on_loop(file, tmp_path / "mnt", undo)

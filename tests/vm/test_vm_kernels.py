@@ -57,6 +57,7 @@ WORKS = {
         0,
     ),
     "prepare": Work(("tests/vm/guest_prepare.py", "tests/kernel/test_prepare_f2fs.py"), 0),
+    "storage": Work(("tests/vm/guest_storage.py",), 0),
 }
 JOBS = [(work, suite) for work in WORKS for suite in SUITES]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from swapctl.facts import Mount
 from swapctl.gather import carrier
 from swapctl.gather.below_mapper import Below
+from swapctl.gather.patience import on_the_way, waiting
 from swapctl.gather.ranges import Ranges, cut, moved, spans
 from swapctl.gather.reading import attempt, device_number
 from swapctl.linux import loop, mounts
@@ -57,6 +58,13 @@ def _out_of_sight(
     return _layer(mount, file, depth, None), whole, None if none else lacks
 
 
+def _of_server(path: str, mount: Mount) -> BackingFile:
+    lost = Unknown("inode flags", "not asked for: the server may not answer")
+    extents = None if carrier.without_blocks(mount.fstype) else lost
+    options = (*mount.options, *mount.super_options)
+    return BackingFile(path, mount.fstype, options, lost, extents)
+
+
 def _layer(mount: Mount, file: BackingFile, depth: int, ranges: Ranges | None) -> Layer:
     return Layer(
         depth=depth,
@@ -81,6 +89,10 @@ def look(one: Entry, ranges: Ranges, depth: int, root: str) -> Backing:
     if setup.size_limit:
         ranges = cut(ranges, 0, setup.size_limit)
     inside = moved(ranges, setup.offset)
+    served = on_the_way(path, waiting())
+    if served is not None:
+        # Not even to be asked for: the kernel may wait for the server.
+        return Backing(state, _layer(served, _of_server(path, served), depth, inside), {}, None)
     identity = attempt(f"backing file of {one.name}", lambda: loop.identity(one, root))
     if isinstance(identity, Unknown):
         return Backing(state._replace(deleted=identity), None, {}, identity)

@@ -52,6 +52,8 @@ def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | 
     row = lookup(mount.fstype)
     if row is not None and row.mechanism in ("none", "count"):
         return None
+    if not isinstance(file.xflags, Unknown) and "realtime" in file.xflags:
+        return Unknown("block devices", "that of XFS for realtime files is not told apart")
     if isinstance(s.f2fs, F2fsState) and s.f2fs.devices > 1:
         return Unknown("block devices", "those of an f2fs on several are not told apart")
     if isinstance(reader, Unknown):

@@ -395,3 +395,13 @@ def test_discarding_makes_a_good_area_bad(tmp_path: Path, undo: ExitStack) -> No
     libc.swapon(os.fsencode(path), libc.SWAP_FLAG_DISCARD | libc.SWAP_FLAG_DISCARD_ONCE)
     libc.swapoff(os.fsencode(path))
     assert unsafe(look(path)) == {"storage-loop-holes"}
+
+
+def test_without_sysfs_it_is_undecided(tmp_path: Path) -> None:
+    """As in a container: nothing below can be looked at, and that is said."""
+    path = swapfile(tmp_path)
+    script = 'mount -t tmpfs none /sys && exec "$@"'
+    done = swapctl("check", path, before=("unshare", "-m", "sh", "-ec", script, "sh"))
+    assert done.returncode == 3, done
+    assert "storage-cycle" in done.stdout
+    assert "Traceback" not in done.stderr

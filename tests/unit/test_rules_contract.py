@@ -14,6 +14,7 @@ from swapctl.place import Place
 from swapctl.rules import RULES, judge
 from swapctl.rules.catalogue import ALL_RULES, LEAVING_RULES, PLACE_RULES
 from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
+from swapctl.storage_facts import Layer
 from tests.golden.regenerate import MACHINES, report
 from tests.unit.snapshots import EXAMPLES, OPEN_QUESTIONS, alter
 from tests.unit.snapshots_place import LEAVINGS, PLACES
@@ -165,10 +166,25 @@ def unknowable(kind: Any) -> Iterator[str]:
 RECORDS = (("file", File), ("host", Host), ("btrfs", BtrfsState), ("f2fs", F2fsState))
 
 
+def without_a_layer(layer: Layer) -> Iterator[tuple[str, Layer]]:
+    """The layer as it is when it cannot be looked at, and each time with one of its facts lost."""
+    lost = Unknown("layer", "lost")
+    yield "all", Layer(layer.depth, "unknown", "device", layer.number, 0, False, lacks=lost)
+    for record in ("loop", "file", "mapper"):
+        value = getattr(layer, record)
+        for name in unknowable(type(value)) if value is not None else ():
+            yield f"{record}.{name}", alter(layer, **{record: alter(value, **{name: lost})})
+
+
 def without_a_fact(s: Snapshot) -> Iterator[tuple[str, Snapshot]]:
     """The snapshot, each time with one of its facts lost."""
     for name in unknowable(Snapshot):
         yield name, alter(s, **{name: Unknown(name, "lost")})
+    layers = () if s.storage is None or isinstance(s.storage, Unknown) else s.storage
+    for n, layer in enumerate(layers):
+        for name, less in without_a_layer(layer):
+            changed = (*layers[:n], less, *layers[n + 1 :])
+            yield f"storage[{n}] {name}", alter(s, storage=changed)
     for record, kind in RECORDS:
         value = getattr(s, record)
         if isinstance(value, kind):

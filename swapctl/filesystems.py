@@ -185,6 +185,10 @@ SERVED = (*NFS, "cifs", "smb3", "ceph")
 # Types whose block size is that of requests to somebody else, not one of the page cache.
 REQUESTED = (*SERVED, "9p", "afs", "coda", "fuse", "hostfs", "orangefs", "vboxsf", "virtiofs")
 
+# Types whose files have no blocks on this machine: they are memory, or another machine keeps them.
+IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "hugetlbfs", "rootfs")
+ON_NETWORK = tuple(name for name in REQUESTED if name != "fuse")
+
 BY_NAME = {row.name: row for row in ROWS}
 
 

@@ -5,6 +5,7 @@ import stat
 from typing import NamedTuple
 
 from swapctl.facts import Mount
+from swapctl.filesystems import IN_MEMORY, ON_NETWORK
 from swapctl.gather.below_mapper import Below, add
 from swapctl.gather.ranges import Ranges, Under, under
 from swapctl.gather.reading import attempt, device_number
@@ -12,21 +13,6 @@ from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names, sysblock
 from swapctl.linux.files import under as below_root
 from swapctl.storage_facts import BackingExtents, BackingFile
 from swapctl.unknown import Unknown
-
-# Their files have no blocks: they are pages of memory, or somebody else keeps them.
-IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "hugetlbfs", "rootfs")
-ON_NETWORK = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "ceph",
-    "9p",
-    "virtiofs",
-    "afs",
-    "orangefs",
-    "glusterfs",
-)
 
 
 class Lying(NamedTuple):

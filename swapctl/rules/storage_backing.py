@@ -1,14 +1,13 @@
 """Rules about the filesystems of files that carry loop devices: what each write does there."""
 
 from swapctl.facts import Snapshot, need
+from swapctl.filesystems import IN_MEMORY, ON_NETWORK
 from swapctl.rules.engine import Evidence, Fix, Severity
 from swapctl.rules.storage import ELSEWHERE, Look, layer_rule, seen
 from swapctl.storage_facts import Layer
 from swapctl.text import quoted
 
 MOUNTINFO = "/proc/self/mountinfo"
-_IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs", "hugetlbfs", "rootfs")
-_ON_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs", "afs", "orangefs")
 _MOVING = ("f2fs", "nilfs2", "zfs", "bcachefs", "ubifs", "jffs2")
 
 
@@ -95,7 +94,7 @@ storage_loop_journal = layer_rule(
 storage_loop_memory = layer_rule(
     "storage-loop-memory",
     Severity.UNSAFE,
-    _on(_IN_MEMORY),
+    _on(IN_MEMORY),
     ELSEWHERE,
     """The file behind a loop device lives in memory.
 
@@ -111,7 +110,7 @@ storage_loop_memory = layer_rule(
 storage_loop_network = layer_rule(
     "storage-loop-network",
     Severity.UNSAFE,
-    _on(_ON_NETWORK),
+    _on(ON_NETWORK),
     Fix("Activate a swap file on the NFS mount itself, which marks its requests as swap traffic."),
     """The file behind a loop device is on a network filesystem.
 

@@ -18,7 +18,7 @@ from swapctl.linux import header, libc
 from swapctl.rules import Report, judge
 from swapctl.rules.engine import Severity
 from swapctl.storage_facts import BackingExtents, Layer
-from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
+from tests.kernel.loopfs import FILESYSTEMS, MIB, attach, image, make, mount, run, write_out
 from tests.kernel.support import swapctl
 
 pytestmark = [
@@ -354,6 +354,16 @@ def test_an_image_in_memory(tmp_path: Path, undo: ExitStack) -> None:
     report = look(on_loop(file, tmp_path / "mnt", undo))
     assert unsafe(report) == {"storage-loop-memory"}
     assert layers(report)[-1].kind == "filesystem"
+
+
+@pytest.mark.needs("tool fuse2fs", "filesystem fuse")
+def test_an_image_that_a_process_serves(tmp_path: Path, undo: ExitStack) -> None:
+    (row,) = (f for f in FILESYSTEMS if f.name == "fuse2fs")
+    place = make(row, tmp_path / "fuse", tmp_path, undo).path
+    device = attach(area_image(place / "image", undo, written=True), undo)
+    report = look(device)
+    assert unsafe(report) == {"storage-loop-fuse"}
+    assert report.outcome.undecided == ()
 
 
 def test_read_only_below(tmp_path: Path, undo: ExitStack) -> None:

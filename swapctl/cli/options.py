@@ -48,7 +48,10 @@ def format_option(*formats: str) -> Callable[[F], F]:
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no report.")
 verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Also list the rules that passed or did not apply."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also show the storage below, and list the rules that passed or did not apply.",
 )
 dry_run_option = click.option(
     "-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing."

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.gather import carrier
-from swapctl.gather.below_mapper import Below
 from swapctl.gather.patience import on_the_way, waiting
-from swapctl.gather.ranges import Ranges, cut, moved, spans
+from swapctl.gather.ranges import Below, Ranges, cut, moved, spans
 from swapctl.gather.reading import attempt, device_number
 from swapctl.linux import loop, mounts
 from swapctl.linux.loop import Identity

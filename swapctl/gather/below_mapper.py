@@ -1,21 +1,9 @@
 """What lies below device-mapper devices and arrays, and where on it the candidate is."""
 
-from swapctl.gather.ranges import Ranges, cut, member, merged, moved
+from swapctl.gather.ranges import Below, Ranges, add, cut, member, moved
 from swapctl.linux.md import Member
 from swapctl.linux.sysblock import SECTOR
 from swapctl.storage_facts import Target
-
-# Device number -> where on it, None for all of it
-Below = dict[str, Ranges | None]
-
-
-def add(below: Below, number: str, ranges: Ranges | None) -> None:
-    """Take in that the candidate is there too."""
-    before = below.get(number, [])
-    if ranges is None or before is None:
-        below[number] = None
-    elif ranges:
-        below[number] = merged([*before, *ranges])
 
 
 def _one_device(words: list[str], at: int, inside: Ranges) -> Below:

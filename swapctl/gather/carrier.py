@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.filesystems import IN_MEMORY, ON_NETWORK
-from swapctl.gather.below_mapper import Below, add
-from swapctl.gather.ranges import Ranges, Under, under
+from swapctl.gather.ranges import Below, Ranges, Under, add, under
 from swapctl.gather.reading import attempt, device_number
 from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names, sysblock
 from swapctl.linux.files import under as below_root

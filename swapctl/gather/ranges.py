@@ -11,6 +11,9 @@ from swapctl.storage_facts import BackingExtents, Spans
 # (offset, length), by offset, without overlap
 Ranges = list[tuple[int, int]]
 
+# Device number -> where on it, None for all of it
+Below = dict[str, Ranges | None]
+
 _NO_PLACE = (
     fiemap.FIEMAP_EXTENT_UNKNOWN
     | fiemap.FIEMAP_EXTENT_DELALLOC
@@ -36,6 +39,15 @@ def merged(pieces: Iterable[tuple[int, int]]) -> Ranges:
         elif length > 0:
             found.append((offset, length))
     return found
+
+
+def add(below: Below, number: str, ranges: Ranges | None) -> None:
+    """Take in that the candidate is there too."""
+    before = below.get(number, [])
+    if ranges is None or before is None:
+        below[number] = None
+    elif ranges:
+        below[number] = merged([*before, *ranges])
 
 
 def moved(ranges: Ranges, by: int) -> Ranges:

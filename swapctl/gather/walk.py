@@ -7,11 +7,9 @@ below is meant. What two ways lead to is looked at for each of them.
 import os
 import stat
 
-from swapctl.gather import backing, below_mapper
-from swapctl.gather.below_mapper import Below, add
-from swapctl.gather.ranges import Ranges, cut, moved, spans
+from swapctl.gather.ranges import Below, Ranges, add, cut, moved, spans
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import dm, md, sysblock
+from swapctl.linux import sysblock
 from swapctl.linux.sysblock import Entry
 from swapctl.storage_facts import Layer, MapperState
 from swapctl.unknown import Unknown
@@ -93,7 +91,6 @@ class Walk:
         elif one.kind == "md":
             self._array(at, one, known)
         elif one.kind == "nbd":
-            # Only here, for the library of sockets takes long to load.
             from swapctl.gather import server
 
             found = attempt(f"server of {one.name}", lambda: server.of_nbd(one, self._root))
@@ -114,6 +111,8 @@ class Walk:
         return attempt(f"devices below {one.name}", lambda: dict.fromkeys(sysblock.below(one)))
 
     def _loop(self, at: int, one: Entry, ranges: Ranges) -> None:
+        from swapctl.gather import backing
+
         found = backing.look(one, ranges, self._depth, self._root)
         self.layers[at] = self.layers[at]._replace(loop=found.state, lacks=found.lacks)
         if found.layer is None:
@@ -127,6 +126,9 @@ class Walk:
             self._depth -= 1
 
     def _mapper(self, at: int, one: Entry, ranges: Ranges) -> None:
+        from swapctl.gather import below_mapper
+        from swapctl.linux import dm
+
         def state() -> MapperState:
             return MapperState(dm.name(one), dm.uuid(one), dm.suspended(one), ())
 
@@ -154,6 +156,9 @@ class Walk:
         self._visit_all(at, below)
 
     def _array(self, at: int, one: Entry, ranges: Ranges) -> None:
+        from swapctl.gather import below_mapper
+        from swapctl.linux import md
+
         state = attempt(f"state of {one.name}", lambda: md.state(one))
         if isinstance(state, Unknown):
             self._lacks(at, state)

@@ -415,3 +415,18 @@ def test_without_sysfs_it_is_undecided(tmp_path: Path) -> None:
     assert done.returncode == 3, done
     assert "storage-cycle" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_prepare_makes_no_file_above_holes_and_fills_them(tmp_path: Path, undo: ExitStack) -> None:
+    """Writing the file gives the image its blocks; allocating it alone does not."""
+    file = made(tmp_path / "image", IMAGE, undo, written=False)
+    place = mounted(attach(file, undo), tmp_path / "mnt", undo) / "home"
+    place.mkdir(mode=0o700)
+    done = swapctl("prepare", place / "swap", "--size", "4M", "--method", "fallocate")
+    assert done.returncode != 0
+    assert "storage-loop-holes" in done.stderr
+    assert str(file) in done.stderr
+    assert list(place.iterdir()) == []
+    done = swapctl("prepare", place / "swap", "--size", "4M")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert look(place / "swap").verdict == "ready"

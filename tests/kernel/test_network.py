@@ -92,10 +92,20 @@ def settled(name: str, *states: str) -> None:
         time.sleep(0.02)
 
 
+def witnesses() -> dict[str, dict[str, Any]]:
+    """The interfaces as ip(8) shows them, by name."""
+    return {one["ifname"]: one for one in shown("link", "show")}
+
+
 def walked(address: str) -> tuple[NetworkPath, ...]:
-    """The ways as they are found, compared with what ip(8) says of the same."""
-    found = network_path.paths((address,))
-    listed = {one["ifname"]: one for one in shown("link", "show")}
+    """The ways as they are found, compared with what ip(8) says of the same. Interfaces come up in
+    the background, so only what was found while nothing changed is compared."""
+    deadline = time.monotonic() + 10
+    before, listed = None, witnesses()
+    while before != (before := {name: one["operstate"] for name, one in listed.items()}):
+        assert time.monotonic() < deadline
+        found = network_path.paths((address,))
+        listed = witnesses()
     for path in found:
         if path.errno is None:
             (route,) = shown("route", "get", path.address)

@@ -241,7 +241,7 @@ def make(
         return _packed(filesystem, scratch, staged, undo)
     images = [image(scratch / f"image{n}", filesystem.size, undo) for n in range(filesystem.images)]
     if filesystem.fstype == "f2fs":
-        return _f2fs(filesystem, scratch, images, undo)
+        return _f2fs(filesystem, scratch, images, undo, written)
     run(*filesystem.mkfs.split(), *map(str, images))
     if written:
         for one in images:
@@ -268,13 +268,21 @@ def make(
     return Mounted(filesystem, point, devices, scratch)
 
 
-def _f2fs(filesystem: Filesystem, scratch: Path, images: list[Path], undo: ExitStack) -> Mounted:
-    """The names of further devices are written into the filesystem; the kernel opens them."""
+def _f2fs(
+    filesystem: Filesystem, scratch: Path, images: list[Path], undo: ExitStack, written: bool
+) -> Mounted:
+    """The names of further devices are written into the filesystem; the kernel opens them. mkfs
+    and, unless told not to, the mounted filesystem discard, which makes holes in the images."""
     devices = tuple(attach(one, undo) for one in images)
     further = ["-c", ",".join(devices[1:])] if devices[1:] else []
     run(*filesystem.mkfs.split(), *further, devices[0])
+    options = [filesystem.options]
+    if written:
+        options.append("nodiscard")
+        for one in images:
+            write_out(one)
     point = scratch / "mnt"
-    mount(devices[0], point, filesystem.fstype, filesystem.options, undo)
+    mount(devices[0], point, filesystem.fstype, ",".join(filter(None, options)), undo)
     return Mounted(filesystem, point, devices, scratch)
 
 

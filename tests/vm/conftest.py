@@ -36,11 +36,12 @@ class Run(NamedTuple):
     def summary(self) -> str:
         rows, left_out = self.record["rows"], self.record["left_out"]
         kinds = len({row["filesystem"] for row in rows})
-        lines = [
-            f"{self.suite} {self.record['kernel']}, {self.work}: "
-            f"{len(rows)} cases on {kinds} filesystems, "
-            f"{len(self.disagreements)} disagreements, {self.seconds:.0f} s"
-        ]
+        lines = [f"{self.suite} {self.work}: status {self.status}, {self.seconds:.0f} s"]
+        if rows:
+            lines.append(
+                f"    {self.record['kernel']}: {len(rows)} cases on {kinds} filesystems, "
+                f"{len(self.disagreements)} disagreements"
+            )
         lines += [
             f"    left out: {len(left_out[reason]):4} {reason}" for reason in sorted(left_out)
         ]

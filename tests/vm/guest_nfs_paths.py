@@ -63,7 +63,6 @@ def ip(words: str, *before: str) -> str:
 @pytest.fixture(scope="module")
 def namespace(exports: Path) -> Iterator[Path]:
     """The client's network namespace, with a veth to the server; the roots of the exports."""
-    run("modprobe", "tun")
     run("ip", "netns", "add", NAME)
     try:
         ip(f"link add server type veth peer name cable netns {NAME}")

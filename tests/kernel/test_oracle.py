@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -76,13 +77,27 @@ def made(condition: Condition, place: Place) -> str:
         raise
 
 
+def fresh(directory: Path) -> Path:
+    """A directory of the case's own.
+
+    After a file was unlinked while it was open, hfs of Linux 7.2 gives its number out again and
+    answers EEXIST once, for whatever is made next.
+    """
+    try:
+        directory.mkdir()
+    except FileExistsError:
+        if directory.exists():
+            raise
+        directory.mkdir()
+    return directory
+
+
 def examine(filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]) -> None:
     mounted = mounts.get(filesystem)
     with ExitStack() as undo:
         directory = mounted.path
         if not filesystem.has("image"):
-            directory /= condition.name
-            directory.mkdir()
+            directory = fresh(directory / condition.name)
         path = made(condition, Place(mounted, directory, undo))
         row = compare(
             filesystem.name, condition.name, path, condition.become, condition.undecided_because

@@ -8,7 +8,8 @@ from swapctl.gather import snapshot
 from swapctl.gather.patience import of_command
 from swapctl.output import emit, use_color
 from swapctl.render.active import area_json, area_text
-from swapctl.rules import RULES, in_the_way, judge
+from swapctl.rules import in_the_way, judge
+from swapctl.rules.catalogue import RULES
 from swapctl.rules.engine import Severity
 from swapctl.text import shown
 

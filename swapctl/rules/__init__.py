@@ -1,77 +1,17 @@
 """The rules, and the report that they make of a snapshot.
 
-A rule lives in the module of its subject; a module is listed here once.
+A rule lives in the module of its subject; index.py lists the modules.
 """
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from swapctl.facts import NotKnown, Snapshot, Unknown
-from swapctl.rules import (
-    bad_pages,
-    bmap,
-    btrfs,
-    call,
-    cifs,
-    device,
-    ext4,
-    extents,
-    f2fs,
-    file,
-    filesystem,
-    header,
-    layout,
-    network,
-    network_links,
-    nfs,
-    nfs_transport,
-    opening,
-    security,
-    storage_array,
-    storage_backing,
-    storage_device,
-    storage_loop,
-    storage_mapper,
-    storage_server,
-    storage_targets,
-    swapon8,
-    xfs,
-    zonefs,
-)
-from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
+from swapctl.rules import layout
+from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate, merged
+from swapctl.rules.index import SUBJECTS, Subject
 from swapctl.rules.subject import active_area
-
-_SUBJECTS = (
-    call,
-    opening,
-    file,
-    header,
-    bad_pages,
-    filesystem,
-    extents,
-    bmap,
-    layout,
-    btrfs,
-    ext4,
-    xfs,
-    f2fs,
-    zonefs,
-    device,
-    nfs,
-    nfs_transport,
-    cifs,
-    network,
-    network_links,
-    storage_device,
-    storage_loop,
-    storage_backing,
-    storage_mapper,
-    storage_targets,
-    storage_array,
-    storage_server,
-    security,
-    swapon8,
-)
 
 
 def collect(*modules: ModuleType) -> tuple[Rule[Any], ...]:
@@ -79,7 +19,9 @@ def collect(*modules: ModuleType) -> tuple[Rule[Any], ...]:
     return tuple(v for module in modules for v in vars(module).values() if isinstance(v, Rule))
 
 
-RULES: tuple[Rule[Snapshot], ...] = collect(*_SUBJECTS)
+def rules_of(subject: Subject) -> tuple[Rule[Snapshot], ...]:
+    """The rules of a module of the index, which is loaded now at the latest."""
+    return collect(import_module(f"{__name__}.{subject.module}"))
 
 
 class Prediction(NamedTuple):
@@ -157,9 +99,21 @@ def in_the_way(outcome: Outcome, allowed: tuple[str, ...]) -> tuple[Finding, ...
     )
 
 
+def _outcome(subject: Subject, snapshot: Snapshot) -> Outcome:
+    """What the rules of one module say; they are loaded only where one might find something."""
+    try:
+        if not subject.about(snapshot):
+            return Outcome((), (), (), subject.ids)
+        if not subject.met(snapshot):
+            return Outcome((), (), subject.ids, ())
+    except NotKnown:
+        pass  # the rules themselves say what they lack
+    return evaluate(rules_of(subject), snapshot)
+
+
 def judge(snapshot: Snapshot) -> Report:
     """Apply every rule to the snapshot. Pure: the same snapshot gives the same report."""
-    outcome = evaluate(RULES, snapshot)
+    outcome = merged(_outcome(subject, snapshot) for subject in SUBJECTS)
     return Report(
         snapshot=snapshot,
         verdict=verdict_of(outcome),

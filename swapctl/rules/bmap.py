@@ -2,17 +2,12 @@
 
 from collections.abc import Iterator
 
-from swapctl.facts import BlockMap, Snapshot, Unknown, need
+from swapctl.facts import Snapshot
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.header import area_pages, signed
-from swapctl.rules.subject import by_blocks, mechanism, recreate
+from swapctl.rules.subject import by_blocks, mechanism, recreate, the_blocks
 
 FIBMAP = "FIBMAP"
-
-
-def the_blocks(s: Snapshot) -> BlockMap:
-    """The block map of a file that has one."""
-    return need(s.blocks) or need(Unknown("block map", "the candidate has none"))
 
 
 def wanted_pages(s: Snapshot) -> int:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from swapctl.facts import Snapshot
 from swapctl.place import Leaving, Place
-from swapctl.rules import RULES, collect, leaving, prepare, prepare_f2fs
+from swapctl.rules import collect, leaving, prepare, prepare_f2fs, rules_of
 from swapctl.rules.engine import Rule
+from swapctl.rules.index import SUBJECTS
 
+RULES: tuple[Rule[Snapshot], ...] = tuple(r for subject in SUBJECTS for r in rules_of(subject))
 PLACE_RULES: tuple[Rule[Place], ...] = collect(prepare, prepare_f2fs)
 LEAVING_RULES: tuple[Rule[Leaving], ...] = collect(leaving)
 ALL_RULES: tuple[Rule[Any], ...] = (*RULES, *PLACE_RULES, *LEAVING_RULES)

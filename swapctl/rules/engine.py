@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum, StrEnum
+from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from swapctl.facts import NotKnown
@@ -174,5 +175,16 @@ def evaluate(rules: Iterable[Rule[S]], subject: S) -> Outcome:
             findings.append(Finding(one.id, one.severity, title, one.why, stage, violation))
         if not violations:
             passed.append(one.id)
-    findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.stage, f.violation.at))
-    return Outcome(tuple(findings), tuple(undecided), tuple(passed), tuple(skipped))
+    return Outcome(_sorted(findings), tuple(undecided), tuple(passed), tuple(skipped))
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(
+        sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.stage, f.violation.at))
+    )
+
+
+def merged(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome of all rules, from those of some of them each, in the order of the rules."""
+    findings, undecided, passed, skipped = map(chain.from_iterable, zip(*outcomes, strict=True))
+    return Outcome(_sorted(findings), tuple(undecided), tuple(passed), tuple(skipped))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, need
-from swapctl.rules.bmap import the_blocks
 from swapctl.rules.engine import Evidence, Fix, Severity, Stage, Violation, rule
 from swapctl.rules.extents import FIEMAP
 from swapctl.rules.header import LEAST_LIMIT_PAGES, area_pages, signed
@@ -17,6 +16,7 @@ from swapctl.rules.subject import (
     recreate,
     regular,
     span_evidence,
+    the_blocks,
     the_extents,
     the_file,
 )

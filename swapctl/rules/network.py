@@ -10,16 +10,12 @@ from swapctl.facts import Snapshot, need
 from swapctl.network_facts import Link, NetworkPath
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
 from swapctl.rules.nfs import the_network
+from swapctl.rules.subject import networked
 
 ROUTE = "rtnetlink, RTM_GETROUTE"
 LINK = "rtnetlink, RTM_GETLINK"
 _DOWN = ("down", "lowerlayerdown", "notpresent", "dormant")
 _HARDWARE = Fix("Reach the server over an Ethernet interface, then mount it by that address.")
-
-
-def networked(s: Snapshot) -> bool:
-    """Is the file on a server?"""
-    return need(s.network) is not None
 
 
 def the_paths(s: Snapshot) -> tuple[NetworkPath, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from swapctl.facts import Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
-from swapctl.rules.network import LINK, links, networked, of_kind, shown, the_paths
+from swapctl.rules.network import LINK, links, of_kind, shown, the_paths
 from swapctl.rules.nfs import the_network
+from swapctl.rules.subject import networked
 
 _MOUNT = "Mount the server by an address that is reached "
 _PLAIN = Fix(f"{_MOUNT}over an Ethernet interface.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from swapctl.facts import NotKnown, Snapshot, Unknown, need
 from swapctl.rules.engine import Evidence, Fix, Rule, Severity, Stage, Violation
-from swapctl.rules.subject import block, swappable
+from swapctl.rules.subject import block, stacked
 from swapctl.storage_facts import Layer
 from swapctl.text import shown
 from swapctl.units import format_bytes
@@ -18,11 +18,6 @@ TABLE = "DM_TABLE_STATUS"
 
 # What is seen on a layer of the kind, nothing on all others; may raise NotKnown.
 Look = Callable[[Layer], tuple[Evidence, ...]]
-
-
-def stacked(s: Snapshot) -> bool:
-    """Does the candidate lie on block devices?"""
-    return swappable(s) and need(s.storage) is not None
 
 
 def part_text(layer: Layer) -> str:

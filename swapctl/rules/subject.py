@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from swapctl.facts import ExtentMap, File, Snapshot, Spans, SwapArea, Unknown, need
+from swapctl.facts import BlockMap, ExtentMap, File, Snapshot, Spans, SwapArea, Unknown, need
 from swapctl.filesystems import Filesystem, lookup
 from swapctl.rules.engine import Evidence, Fix
 from swapctl.text import quoted
@@ -100,6 +100,21 @@ def by_blocks(s: Snapshot) -> bool:
 def by_sections(s: Snapshot) -> bool:
     """Is it a regular file whose blocks swapon(2) takes, or moves, in whole sections (f2fs)?"""
     return mapped_by("sections")(s)
+
+
+def networked(s: Snapshot) -> bool:
+    """Is the file on a server?"""
+    return need(s.network) is not None
+
+
+def stacked(s: Snapshot) -> bool:
+    """Does the candidate lie on block devices?"""
+    return swappable(s) and need(s.storage) is not None
+
+
+def the_blocks(s: Snapshot) -> BlockMap:
+    """The block map of a file that has one."""
+    return need(s.blocks) or need(Unknown("block map", "the candidate has none"))
 
 
 def the_extents(s: Snapshot) -> ExtentMap:

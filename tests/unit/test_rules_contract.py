@@ -11,9 +11,10 @@ import pytest
 from swapctl.f2fs_facts import F2fsState
 from swapctl.facts import BtrfsState, File, Host, Snapshot, Unknown
 from swapctl.place import Place
-from swapctl.rules import RULES, judge
-from swapctl.rules.catalogue import ALL_RULES, LEAVING_RULES, PLACE_RULES
+from swapctl.rules import judge, rules_of
+from swapctl.rules.catalogue import ALL_RULES, LEAVING_RULES, PLACE_RULES, RULES
 from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
+from swapctl.rules.index import SUBJECTS, Subject, always
 from swapctl.storage_facts import Layer
 from tests.golden.regenerate import MACHINES, report
 from tests.unit.snapshots import EXAMPLES, OPEN_QUESTIONS, alter
@@ -64,6 +65,14 @@ def test_every_rule_has_examples() -> None:
     assert sorted(PLACES) == sorted(rule.id for rule in PLACE_RULES)
     assert sorted(LEAVINGS) == sorted(rule.id for rule in LEAVING_RULES)
     assert len(ALL_RULES) == len({*EXAMPLES, *OPEN_QUESTIONS, *PLACES, *LEAVINGS})
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.module)
+def test_the_index_names_the_rules_that_are_loaded_when_needed(subject: Subject) -> None:
+    always_loaded = subject.about is always and subject.met is always
+    ids = tuple(rule.id for rule in rules_of(subject))
+    assert ids
+    assert subject.ids == (() if always_loaded else ids)
 
 
 def finding(rule_id: str, snapshot: Snapshot) -> Finding:
@@ -210,6 +219,20 @@ def test_a_lost_fact_never_makes_a_rule_pass(rule_id: str) -> None:
     }
     silent = {name: s for name, s in states.items() if s not in ("found", "undecided")}
     assert silent == {}
+
+
+@pytest.mark.parametrize("rule_id", [*EXAMPLES, *OPEN_QUESTIONS])
+def test_what_is_not_loaded_would_say_nothing(rule_id: str) -> None:
+    """The outcome is that of all rules, whichever were loaded for it and whatever is lost."""
+    for snapshot in {**EXAMPLES, **OPEN_QUESTIONS}[rule_id]:
+        for _, less in [("nothing", snapshot), *without_a_fact(snapshot)]:
+            assert judge(less).outcome == evaluate(RULES, less)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_recorded_machines_need_no_more_than_was_loaded(machine: str) -> None:
+    one = report(machine)
+    assert one.outcome == evaluate(RULES, one.snapshot)
 
 
 @pytest.mark.parametrize("rule_id", [*EXAMPLES, *OPEN_QUESTIONS])

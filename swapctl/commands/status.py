@@ -6,13 +6,17 @@ from swapctl.gather.patience import of_command
 from swapctl.output import complain, emit
 from swapctl.render.status import COLUMNS, DEFAULT_COLUMNS, status_json, status_text
 from swapctl.render.table import select
-from swapctl.rules import judge
 from swapctl.status import Seen, Status, area_status
 from swapctl.text import shown
 
 
 def _verdict(seen: Seen) -> str:
-    return "stale" if seen.stale or seen.snapshot is None else judge(seen.snapshot).verdict
+    if seen.stale or seen.snapshot is None:
+        return "stale"
+    # Only here, for where no area is active there is nothing to judge.
+    from swapctl.rules import judge
+
+    return judge(seen.snapshot).verdict
 
 
 def gather_status(paths: tuple[str, ...]) -> Status:

@@ -10,10 +10,9 @@ from typing import NamedTuple
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, SwapArea, Unknown
 from swapctl.filesystems import NFS, SERVED, Filesystem, lookup
-from swapctl.gather import candidate, f2fs, layers, machine, storage
+from swapctl.gather import candidate, layers, machine, storage
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
-from swapctl.linux import symbols
 from swapctl.network_facts import NetworkFacts
 
 # What leads nowhere for everybody; other errors (EACCES) may be the caller's own.
@@ -169,6 +168,9 @@ def _network(seen: Snapshot, hole: Hole) -> NetworkFacts | Unknown | None:
 
 def _mechanism(row: Filesystem) -> str:
     """What the running kernel does with files of this type. Raises OSError if that is not seen."""
+    # Only here, for kernels differ about few filesystems.
+    from swapctl.linux import symbols
+
     listed = symbols.present({name for probe in row.probes for name in probe.symbols})
     for probe in row.probes:
         if listed.issuperset(probe.symbols):
@@ -211,7 +213,10 @@ def _contents(
     seen = seen._replace(
         extents=attempt("extent map", lambda: storage.extents(reader, file, on, page_size))
     )
+    # What one filesystem alone needs is loaded for that only.
     if on == "f2fs" and isinstance(seen.mount, Mount):
+        from swapctl.gather import f2fs
+
         below = seen.mount
         return seen._replace(
             f2fs=attempt(
@@ -221,10 +226,12 @@ def _contents(
         )
     if on != "btrfs":
         return seen
+    from swapctl.gather import btrfs
+
     source = seen.mount.source if isinstance(seen.mount, Mount) else None
     return seen._replace(
         btrfs=attempt(
             "btrfs state",
-            lambda: storage.btrfs_state(reader, seen.resolved, file, page_size, source),
+            lambda: btrfs.state(reader, seen.resolved, file, page_size, source),
         )
     )

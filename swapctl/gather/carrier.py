@@ -1,15 +1,13 @@
 """The filesystems on the way down: which blocks of which devices a file has."""
 
-import os
-import stat
 from typing import NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.filesystems import IN_MEMORY, ON_NETWORK
+from swapctl.gather.devices import devices, special
 from swapctl.gather.ranges import Below, Ranges, Under, add, under
-from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names, sysblock
-from swapctl.linux.files import under as below_root
+from swapctl.gather.reading import attempt
+from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names
 from swapctl.storage_facts import BackingExtents, BackingFile
 from swapctl.unknown import Unknown
 
@@ -35,18 +33,6 @@ def mount_of(fd: int) -> Mount:
     return found
 
 
-def _special(path: str) -> str:
-    status = os.stat(path)
-    if not stat.S_ISBLK(status.st_mode):
-        raise OSError(None, "is no block device", path)
-    return device_number(status.st_rdev)
-
-
-def _btrfs_devices(fd: int) -> tuple[str, ...]:
-    directory = below_root("/", f"sys/fs/btrfs/{btrfs.fs_info(fd).fsid}/devices")
-    return tuple(sysblock.text(f"{directory}/{name}/dev") for name in sysblock.names(directory))
-
-
 def _btrfs_places(fd: int, blocks: Ranges) -> Below:
     """Every copy counts. Profiles that stripe or compute parity are taken as the whole chunk."""
     chunks = btrfs.chunks(fd)
@@ -63,26 +49,11 @@ def _btrfs_places(fd: int, blocks: Ranges) -> Below:
             copies = btrfs.profile_name(chunk.type_flags) in ("single", "dup", "raid1")
             for device, place in chunk.stripes:
                 if device not in paths:
-                    paths[device] = _special(btrfs.device_path(fd, device))
+                    paths[device] = special(btrfs.device_path(fd, device))
                 range_ = (place + offset, piece) if copies else (place, chunk.length)
                 add(below, paths[device], [range_])
             address += piece
     return below
-
-
-def devices(fd: int, mount: Mount) -> tuple[str, ...] | Unknown:
-    """The numbers of the block devices that carry a filesystem."""
-    if mount.fstype == "btrfs":
-        found = attempt("devices of btrfs", lambda: _btrfs_devices(fd))
-        if isinstance(found, Unknown) or found:
-            return found
-    if not mount.device.startswith("0:"):
-        return (mount.device,)
-    source = attempt("block device", lambda: _special(mount.source))
-    if isinstance(source, Unknown):
-        reason = f"{mount.fstype} shows no block device of its own"
-        return Unknown(f"block device below {mount.path}", reason)
-    return (source,)
 
 
 def places(fd: int, mount: Mount, blocks: Ranges | None) -> Below | Unknown:

@@ -3,7 +3,7 @@
 from swapctl.f2fs_facts import F2fsState
 from swapctl.facts import File, Snapshot, SwapHeader
 from swapctl.filesystems import lookup
-from swapctl.gather import carrier
+from swapctl.gather.devices import devices
 from swapctl.gather.ranges import Ranges, merged
 from swapctl.gather.reading import attempt
 from swapctl.gather.walk import Walk
@@ -64,12 +64,15 @@ def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | 
             else (mount.device,)
         )
     else:
-        found = carrier.devices(reader, mount)
+        found = devices(reader, mount)
     if isinstance(found, Unknown):
         return found
     if len(found) == 1 and _plain(found[0]):
         walk.visit(found[0], None)
         return tuple(walk.layers)
+    # Only here, for on a plain device it does not matter where the file is.
+    from swapctl.gather import carrier
+
     places = (
         dict.fromkeys(found)
         if isinstance(reader, Unknown)

@@ -6,7 +6,7 @@ import sys
 from swapctl.facts import LEAST_MAX_AREAS, Caller, Host, Mount, SwapArea, Unknown
 from swapctl.gather import patience
 from swapctl.gather.reading import attempt
-from swapctl.linux import config, cpu, process, swaps
+from swapctl.linux import cpu, process, swaps
 
 
 def host(areas: tuple[SwapArea, ...] | Unknown) -> Host:
@@ -15,6 +15,9 @@ def host(areas: tuple[SwapArea, ...] | Unknown) -> Host:
     page_size = os.sysconf("SC_PAGE_SIZE")
 
     def limit() -> int:
+        # Only here, for there are seldom that many areas.
+        from swapctl.linux import config
+
         return config.max_swap_areas(config.read(system.release), system.release)
 
     few = not isinstance(areas, Unknown) and len(areas) < LEAST_MAX_AREAS

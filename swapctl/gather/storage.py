@@ -1,4 +1,4 @@
-"""What the file lies on: its mount, extents, chunks and block device."""
+"""What the file lies on: its mount, extents and block device."""
 
 import errno
 import os
@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 from swapctl.facts import (
     BlockMap,
-    BtrfsPlacement,
-    BtrfsState,
     Device,
     ExtentMap,
     File,
@@ -18,23 +16,9 @@ from swapctl.facts import (
     SwapHeader,
     Unknown,
 )
-from swapctl.filesystems import BTRFS_LOOKS_BACK
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import (
-    block,
-    bmap,
-    btrfs,
-    btrfs_map,
-    btrfs_refs,
-    config,
-    extent_map,
-    fiemap,
-    libc,
-    mounts,
-    names,
-)
+from swapctl.linux import block, extent_map, fiemap, inode, libc, mounts
 
-_SUBVOLUME_TOP = 256  # BTRFS_FIRST_FREE_OBJECTID
 TMPFS_MAGIC = 0x01021994
 _XFS_LOOKS = 3
 _XFS_PAUSE = 0.1
@@ -46,7 +30,7 @@ def filesystem(fd: int, reader: int | Unknown) -> FilesystemState:
     state = libc.statfs(fd)
     if isinstance(reader, Unknown):
         return state
-    size = attempt("block size", lambda: bmap.block_size(reader))
+    size = attempt("block size", lambda: inode.block_size(reader))
     return state if isinstance(size, Unknown) else state._replace(block_size=size)
 
 
@@ -93,6 +77,9 @@ def block_map(
 ) -> BlockMap:
     """The block map, as far as swapon(2) would walk it: what the header counts, or the `whole` file
     where the filesystem has gone over to iomap. `tick` is called now and then on the way."""
+    # Only here, for most filesystems have extents.
+    from swapctl.linux import bmap
+
     size = os.fstat(reader).st_size
     limit = size // page_size if whole else counted_pages(header, size, page_size)
     return bmap.block_map(reader, page_size, limit, tick)
@@ -115,54 +102,6 @@ def counted_pages(header: SwapHeader | Unknown | None, size: int, page_size: int
     if isinstance(header, SwapHeader) and header.signature_page_size == page_size:
         return min(pages, header.last_page + 1)
     return pages
-
-
-def _subvolume_read_only(resolved: str, file: File) -> bool:
-    """A subvolume's top directory is inode 256; the ioctl wants that one."""
-    directory = resolved
-    while directory not in ("", "/"):
-        directory = os.path.dirname(directory)
-        status = os.stat(directory)
-        if status.st_ino == _SUBVOLUME_TOP and device_number(status.st_dev) == file.device:
-            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                return bool(btrfs.subvolume_flags(fd) & btrfs.BTRFS_SUBVOL_RDONLY)
-            finally:
-                os.close(fd)
-    raise OSError(None, "the top of the subvolume is not on the path")
-
-
-def btrfs_state(
-    reader: int, resolved: str, file: File, page_size: int, source: str | None
-) -> BtrfsState:
-    """What btrfs says beyond the extent map; `source` is the device that the mount names."""
-    info = btrfs.fs_info(reader)
-
-    def place() -> BtrfsPlacement:
-        chunks = btrfs.chunks(reader)
-        return btrfs_map.place(fiemap.extents(reader, file.size), chunks, file.size, page_size)
-
-    return BtrfsState(
-        fsid=info.fsid,
-        sector_size=info.sectorsize,
-        devices=info.num_devices,
-        subvolume_read_only=attempt(
-            "subvolume flags", lambda: _subvolume_read_only(resolved, file)
-        ),
-        exclusive_operation=attempt(
-            "exclusive operation", lambda: btrfs.exclusive_operation(info.fsid)
-        ),
-        inode_flags=attempt(
-            "inode item",
-            lambda: names.decode(names.BTRFS_INODE_FLAGS, btrfs.inode_flags(reader, file.inode)),
-        ),
-        placement=attempt("chunk tree", place),
-        used_before=attempt(
-            "extent tree", lambda: btrfs_refs.used_before(reader, file.inode, source or "")
-        )
-        if config.version(os.uname().release) <= BTRFS_LOOKS_BACK
-        else None,
-    )
 
 
 def device_below(below: Mount | Unknown) -> Device | Unknown | None:

@@ -7,17 +7,10 @@ import os
 from collections.abc import Callable
 
 from swapctl.facts import BlockMap
+from swapctl.linux.inode import block_size
 
 FIBMAP = 1  # _IO(0x00, 1) in <linux/fs.h>, the same number everywhere
-FIGETBSZ = 2
 _TICK = 4096
-
-
-def block_size(fd: int) -> int:
-    """The size of the blocks that FIBMAP counts, in bytes. Raises OSError."""
-    answer = array.array("i", [0])
-    fcntl.ioctl(fd, FIGETBSZ, answer)
-    return int(answer[0])
 
 
 def block_of(fd: int, block: int) -> int:

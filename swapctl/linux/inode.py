@@ -40,6 +40,9 @@ _FLAGS = struct.Struct("=I")
 FS_IOC_GETFLAGS = ior("f", 1, struct.calcsize("@l"))
 FS_IOC_SETFLAGS = iow("f", 2, struct.calcsize("@l"))
 
+FIGETBSZ = 2  # _IO(0x00, 2) in <linux/fs.h>, the same number everywhere
+_INT = struct.Struct("=i")
+
 _FSXATTR = struct.Struct("=5I8x")
 FS_IOC_FSGETXATTR = ior("X", 31, _FSXATTR.size)
 
@@ -60,6 +63,13 @@ class FsXattr(NamedTuple):
     nextents: int
     projid: int
     cowextsize: int
+
+
+def block_size(fd: int) -> int:
+    """The size of the blocks that FIBMAP counts, in bytes. Raises OSError."""
+    answer = bytearray(_INT.size)
+    call(fd, FIGETBSZ, answer, "FIGETBSZ")
+    return int(_INT.unpack(answer)[0])
 
 
 def get_flags(fd: int) -> int:

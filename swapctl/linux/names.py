@@ -1,6 +1,6 @@
 """Names for the bits that the kernel sets on inodes, as snapshots record them."""
 
-from swapctl.linux import btrfs, inode, libc
+from swapctl.linux import inode, libc
 
 Names = tuple[tuple[int, str], ...]
 
@@ -29,13 +29,6 @@ EXTENDED_FLAGS: Names = (
     (inode.FS_XFLAG_REALTIME, "realtime"),
     (inode.FS_XFLAG_EXTSIZE, "extent-size-hint"),
     (inode.FS_XFLAG_DAX, "dax"),
-)
-BTRFS_INODE_FLAGS: Names = (
-    (btrfs.BTRFS_INODE_NODATASUM, "nodatasum"),
-    (btrfs.BTRFS_INODE_NODATACOW, "nodatacow"),
-    (btrfs.BTRFS_INODE_NOCOMPRESS, "nocompress"),
-    (btrfs.BTRFS_INODE_PREALLOC, "prealloc"),
-    (btrfs.BTRFS_INODE_COMPRESS, "compress"),
 )
 
 

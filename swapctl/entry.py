@@ -4,6 +4,7 @@ Loading the option parser costs more than checking a file. The two forms that sc
 call most, `check PATH...` and `status`, need no parser: they go to the same functions directly.
 """
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -12,6 +13,8 @@ from swapctl.errors import ExitCode, SwapctlError
 from swapctl.output import fail, wants_json, wants_nagios
 
 PLAIN = ("check", "status")
+# Loading the program makes less; almost all of it is in use until the end.
+_OBJECTS_BEFORE_COLLECTION = 100_000
 
 
 def is_plain(arguments: list[str]) -> bool:
@@ -56,5 +59,11 @@ def guarded(arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run the command line of this process and exit with a documented code."""
-    sys.exit(guarded(sys.argv[1:]))
+    """Run the command line of this process and exit with a documented code.
+
+    A tenth of a short command's time went into searching for garbage among what it had loaded.
+    """
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    code = guarded(sys.argv[1:])
+    gc.freeze()  # or the interpreter searches once more before it ends
+    sys.exit(code)

@@ -6,6 +6,7 @@ The directions are read from the source with `ast`: imports inside functions cou
 import ast
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -24,6 +25,24 @@ EFFECTS = (
 )
 MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate")
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
+# Of each package, beginnings of modules that a check of a file on ext4 on a disk has no use for.
+NOT_FOR_EXT4 = {
+    "swapctl": ("cli", "plan", "apply", "record", "kernel_log", "activate"),
+    "swapctl.rules": (
+        *("bmap", "btrfs", "xfs", "f2fs", "zonefs", "device", "nfs", "cifs", "network"),
+        *("storage_loop", "storage_backing", "storage_mapper", "storage_targets", "storage_array"),
+        *("catalogue", "prepare", "places", "leaving"),
+    ),
+    "swapctl.gather": (
+        *("areas", "btrfs", "f2fs", "carrier", "backing", "below_mapper", "server"),
+        *("network", "place"),
+    ),
+    "swapctl.linux": (
+        *("bmap", "btrfs", "f2fs", "child", "config", "symbols", "dm", "md", "loop", "sockets"),
+        *("interfaces", "namespaces", "network", "nfs", "xfrm", "kmsg", "meminfo", "processes"),
+    ),
+}
+NOR_OF_OTHERS = (*SLOW_LIBRARIES, "click", "inspect", "json", "subprocess", "zlib")
 
 
 def module_name(path: Path) -> str:
@@ -191,3 +210,45 @@ def test_commands_load_without_slow_libraries() -> None:
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == []
+
+
+CHECK = """
+import sys
+from swapctl.commands.check import run
+run((sys.argv[1],))
+print(*sys.modules)
+"""
+
+
+@pytest.mark.needs("temporary files on ext4 on a disk")
+def test_check_loads_nothing_that_the_file_does_not_need() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(2**20))
+        run = subprocess.run(
+            [sys.executable, "-c", CHECK, file.name],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    loaded = run.stdout.splitlines()[-1].split()
+    assert "swapctl.rules.ext4" in loaded
+    assert [name for name in loaded if name.startswith(needless())] == []
+
+
+def needless() -> tuple[str, ...]:
+    ours = (f"{package}.{name}" for package, names in NOT_FOR_EXT4.items() for name in names)
+    return (*ours, *NOR_OF_OTHERS)
+
+
+def test_needless_modules_exist() -> None:
+    ours = [name for name in needless() if name not in NOR_OF_OTHERS]
+    assert [name for name in ours if not any(m.startswith(name) for m in modules())] == []
+
+
+def test_status_loads_rules_only_when_there_is_an_area() -> None:
+    script = "import sys, swapctl.commands.status; print('swapctl.rules' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"

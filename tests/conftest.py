@@ -4,7 +4,6 @@ table of all cases in which swapctl was held against the kernel."""
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -49,20 +48,9 @@ def _kernel(major: int, minor: int) -> bool:
     return (int(running[0]), int(running[1].partition("-")[0])) >= (major, minor)
 
 
-def _plain_ext4() -> bool:
-    """ext2, ext3 or ext4, which statfs(2) does not tell apart, on no device that others make up."""
-    directory = tempfile.gettempdir()
-    device = os.stat(directory).st_dev
-    place = os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
-    asked = ("stat", "--file-system", "--format=%T", directory)
-    on = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    return on == "ext2/ext3" and os.path.exists(place) and "/virtual/" not in place
-
-
 PROBES: dict[str, Callable[[], bool]] = {
     "CAP_SYS_ADMIN": _admin,
     "loop devices": lambda: Path("/dev/loop-control").exists(),
-    "temporary files on ext4 on a disk": _plain_ext4,
     "the kernel log": lambda: Path("/dev/kmsg").exists(),
     "zram": lambda: Path("/sys/class/zram-control/hot_add").exists(),
     "xfs blocks larger than pages": lambda: _kernel(6, 12),

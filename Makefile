@@ -48,7 +48,7 @@ demo: ## a small swapfile made, checked, used, watched and removed (root)
 	@packaging/demo
 
 .PHONY: test
-test: tools venv ## all tests: on this machine's kernel, then on Debian's under QEMU (root)
+test: tools venv ## all tests: on this machine's kernel and on Debian's under QEMU (root)
 	$(python) -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-host

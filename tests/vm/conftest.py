@@ -1,13 +1,15 @@
 """What guests need of the machine, what tests in them share, and a summary of what ran."""
 
-import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from tests.conftest import lacks
+from tests.vm.guest import precompile
+from tests.vm.jobs import Guests, Job, Run
 from tests.vm.nfs_server import ADDRESS, EXPORTS, Client, run, serve
 
 NEEDS = (
@@ -15,51 +17,39 @@ NEEDS = (
     *(f"tool {name}" for name in ("qemu-system-x86_64", "busybox", "modprobe", "setpriv")),
     *(f"tool {name}" for name in ("apt-get", "dpkg-deb", "mkfs.ext4")),
 )
-RUNS = pytest.StashKey[list["Run"]]()
+GUESTS = pytest.StashKey[Guests]()
+RUNS = pytest.StashKey[list[Run]]()
 
 
-class Run(NamedTuple):
-    """What a guest did: the status of its pytest, and what it recorded."""
-
-    suite: str
-    work: str
-    status: int
-    seconds: float
-    output: Path
-    record: dict[str, Any]
-
-    @property
-    def disagreements(self) -> list[dict[str, Any]]:
-        return [row for row in self.record["rows"] if not row["agrees"]]
-
-    @property
-    def summary(self) -> str:
-        rows, left_out = self.record["rows"], self.record["left_out"]
-        kinds = len({row["filesystem"] for row in rows})
-        lines = [f"{self.suite} {self.work}: status {self.status}, {self.seconds:.0f} s"]
-        if rows:
-            lines.append(
-                f"    {self.record['kernel']}: {len(rows)} cases on {kinds} filesystems, "
-                f"{len(self.disagreements)} disagreements"
-            )
-        lines += [
-            f"    left out: {len(left_out[reason]):4} {reason}" for reason in sorted(left_out)
-        ]
-        return "\n".join(lines)
-
-    def failures(self) -> str:
-        """The end of what pytest printed: the failures, and their list."""
-        text = self.output.read_text(errors="replace")
-        _, _, failed = text.partition("= FAILURES =")
-        return "\n".join((failed or text).splitlines()[-400:])
+def _jobs(item: pytest.Item) -> Iterator[Job]:
+    """What a test takes from the fixture `runs`."""
+    if isinstance(item, pytest.Function) and "runs" in item.fixturenames:
+        yield from (value for value in item.callspec.params.values() if isinstance(value, Job))
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What the run in the guest left; it may have ended before there was anything."""
-    path = folder / "oracle.json"
-    nothing: dict[str, Any] = {"kernel": "", "rows": [], "left_out": {}}
-    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else nothing
-    return record
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The guests that are asked for begin with the first test, whichever that is."""
+    asked = [job for item in session.items for job in _jobs(item)]
+    in_vain = session.testsfailed or session.config.option.collectonly
+    if asked and not in_vain and not any(map(lacks, NEEDS)):
+        precompile()
+        root = session.config.rootpath / "build" / "vm"
+        session.config.stash[GUESTS] = Guests(asked, root)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """However the tests end."""
+    guests = session.config.stash.get(GUESTS, None)
+    if guests:
+        guests.end()
+
+
+@pytest.fixture(scope="session")
+def runs(pytestconfig: pytest.Config) -> dict[Job, Future[Run]]:
+    """Those of the jobs that are asked for. Whoever takes them does nothing but wait."""
+    guests = pytestconfig.stash[GUESTS]
+    guests.have_all()
+    return guests.runs
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,16 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.vm.conftest import NEEDS
 from tests.vm.guest import Guest, GuestError, wires
+from tests.vm.jobs import Guests, Job
 from tests.vm.kernels import SUITES, Kernel, fetch
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.needs(*NEEDS)]
@@ -110,3 +114,32 @@ print(peer.recv(100).decode())
         server.close()
     assert client.output.read_text() == "HELLO\n"
     assert server.output.read_text() == "10.0.0.2\n"
+
+
+def commands() -> Iterator[bytes]:
+    """The command lines of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield path.read_bytes()
+
+
+def test_guests_begin_when_it_is_their_turn_and_end_at_once(tmp_path: Path) -> None:
+    """On one processor none begins before the other tests are through, and then one."""
+    first, second = (tmp_path / f"{suite}-storage" for suite in ("trixie", "sid"))
+    guests = Guests([Job("storage", "trixie"), Job("storage", "sid")], tmp_path, processors=1)
+    try:
+        time.sleep(2)
+        assert list(tmp_path.iterdir()) == []
+        guests.have_all()
+        until = time.monotonic() + BOOT
+        while not (first / "console.log").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert (first / "scratch.img").exists()
+        assert not second.exists()
+    finally:
+        guests.end()
+    for run in guests.runs.values():
+        with pytest.raises((GuestError, CancelledError)):
+            run.result()
+    assert list(tmp_path.rglob("scratch.img")) == []
+    assert [command for command in commands() if bytes(first) in command] == []

@@ -19,8 +19,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "swapctl"
 
-VOCABULARY = ("facts", "f2fs_facts", "network_facts", "storage_facts", "unknown", "errors")
-PURE = ("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render")
+VOCABULARY = (
+    *("facts", "f2fs_facts", "network_facts", "proof_facts", "storage_facts", "unknown", "errors"),
+)
+PURE = (
+    *("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render"),
+    "proof_changes",
+)
 EFFECTS = (
     *("linux", "gather", "newfile", "apply", "monitor", "activate", "commands", "cli", "entry"),
 )

@@ -1,7 +1,7 @@
 """The vocabulary of the witness: what is counted while real pages go through an area.
 
 Immutable records like those of facts.py. Device numbers are text, "7:0"; offsets and sizes are
-bytes. Counters only grow; what they say is the difference of two observations (proof_changes.py).
+bytes. What a counter says is the difference of two observations (proof_changes.py).
 """
 
 from typing import Literal, NamedTuple
@@ -9,31 +9,39 @@ from typing import Literal, NamedTuple
 from swapctl.storage_facts import Spans
 from swapctl.unknown import Unknown
 
-# What a counter counts: transactions that the filesystem ran, their commits (those that it makes
-# on its own too), blocks that it gave out, bytes that are in use.
+# What a counter counts: transactions that the filesystem ran, commits that it also makes for
+# itself, extents that it gave out, bytes that are in use.
 Kind = Literal["transaction", "commit", "allocation", "used"]
 
-# Who caused an event: the process that swaps (in reclaim or not), kswapd, a worker of a loop
-# device, the writer of dirty pages, a thread of the filesystem itself, somebody else.
-Role = Literal["ours", "reclaim", "kswapd", "loop", "writeback", "filesystem", "other"]
+# Who caused an event: somebody who frees memory (the swap-out itself), kswapd, a worker of a loop
+# device, the writer of dirty pages, what ends a write, the process that swaps, a thread that keeps
+# the filesystem in order, somebody else.
+Role = Literal[
+    *("reclaim", "kswapd", "loop", "writeback", "completion", "ours", "housekeeping", "other")
+]
 
 # What became of a part of a file's map.
-Became = Literal["moved", "appeared", "vanished", "changed flags"]
+Became = Literal["appeared", "vanished", "moved", "changed flags"]
+
+
+class WatchedFile(NamedTuple):
+    """The candidate, `depth` -1, or a file that carries it, at the depth of its layer in
+    Snapshot.storage."""
+
+    path: str
+    depth: int
 
 
 class Filesystem(NamedTuple):
-    """A filesystem that is watched. `depth` is 0 for the candidate's own, else that of its layer in
-    Snapshot.storage, which has the same `place` and `device` in `name` and `number`. `path` is the
-    file in it: the candidate, or what carries it. `transactions` says whether it has any: "counted"
-    by a counter, "none" because it keeps no journal or the like, Unknown where nothing counts
-    them."""
+    """A filesystem that is watched: that of the candidate (`own`), or one below it. `transactions`
+    says whether a counter counts them, or that there are none because the filesystem keeps no
+    journal and the like; Unknown where nothing counts them."""
 
     place: str
     fstype: str
     device: str
     own: bool
-    depth: int
-    path: str
+    files: tuple[WatchedFile, ...]
     transactions: Literal["counted", "none"] | Unknown
 
 
@@ -47,18 +55,17 @@ class Counter(NamedTuple):
 
 
 class FileMap(NamedTuple):
-    """The extents of a file where the candidate is on it: rows of (offset, physical, length, flags)
-    in a packed array, by offset, neighbours joined. `flags` are FIEMAP_EXTENT_* but for those that
-    say nothing of the blocks. Physical is -1 in what has no place."""
+    """The extents of a file where the candidate is on it, as rows of struct format "=qqqQ": offset,
+    physical address (-1 for none), length, FIEMAP_EXTENT_* flags; by offset, neighbours joined."""
 
-    extents: int
     rows: bytes
     source: str
 
 
 class Event(NamedTuple):
-    """An event that the kernel traced, by device, task and stack; `count` of how many. `stack` is
-    innermost first, as deep as the kernel kept it."""
+    """An event that the kernel traced, `count` times by the same task on the same way. `device` is
+    the number of the filesystem. `stack` are names of functions, the innermost first, of the first
+    time."""
 
     device: str
     event: str
@@ -70,21 +77,28 @@ class Event(NamedTuple):
     count: int
 
 
+class Trace(NamedTuple):
+    """The events since the observation before, the first seen first. `lost` says how many did not
+    fit the buffer: the counts are that much too low."""
+
+    events: tuple[Event, ...]
+    lost: int
+
+
 class State(NamedTuple):
-    """A filesystem at one moment. `map` is None where it was not asked for."""
+    """A filesystem at one moment; `maps` are those of its files, () where they were not asked for."""
 
     filesystem: Filesystem
     counters: tuple[Counter, ...]
-    map: FileMap | Unknown | None
+    maps: tuple[FileMap | Unknown, ...]
 
 
 class Observation(NamedTuple):
-    """All that is watched at one moment, after everything under way was written. `at` is in seconds
-    of CLOCK_MONOTONIC, `events` since the witness was opened."""
+    """All that is watched at one moment, in seconds of CLOCK_MONOTONIC, and the events until then."""
 
     at: float
     states: tuple[State, ...]
-    events: tuple[Event, ...] | Unknown
+    trace: Trace | Unknown
 
 
 class Growth(NamedTuple):
@@ -97,8 +111,8 @@ class Growth(NamedTuple):
 
 
 class MapChange(NamedTuple):
-    """What became of the map: all parts of one fate. The spans are offsets in the file; `before`
-    and `after` are the physical address (None: has none) and flags by name of the first one."""
+    """All parts of a file's map that had the same fate, offsets in the file. `before` and `after`
+    are of the first one: its physical address (None where it has none), its flags by name."""
 
     became: Became
     parts: Spans
@@ -106,11 +120,17 @@ class MapChange(NamedTuple):
     after: tuple[int | None, tuple[str, ...]]
 
 
+class FileChange(NamedTuple):
+    """What became of a file's map: () where it is the same."""
+
+    file: WatchedFile
+    map: tuple[MapChange, ...] | Unknown
+
+
 class Change(NamedTuple):
-    """What happened on a filesystem between two observations. `map` is () where it is the same,
-    None where it was not asked for."""
+    """What happened on a filesystem between two observations; `files` is () without maps."""
 
     filesystem: Filesystem
     growth: tuple[Growth, ...]
-    map: tuple[MapChange, ...] | Unknown | None
-    events: tuple[Event, ...] | Unknown
+    files: tuple[FileChange, ...]
+    trace: Trace | Unknown

@@ -17,7 +17,7 @@ Kind = Literal["transaction", "commit", "allocation", "used"]
 # device, the writer of dirty pages, what ends a write, the process that swaps, a thread that keeps
 # the filesystem in order, somebody else.
 Role = Literal[
-    *("reclaim", "kswapd", "loop", "writeback", "completion", "ours", "housekeeping", "other")
+    "reclaim", "kswapd", "loop", "writeback", "completion", "ours", "housekeeping", "other"
 ]
 
 # What became of a part of a file's map.
@@ -63,7 +63,7 @@ class FileMap(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event that the kernel traced, `count` times by the same task on the same way. `device` is
+    """An event that the kernel traced, so many `times` by the same task on the same way. `device` is
     the number of the filesystem. `stack` are names of functions, the innermost first, of the first
     time."""
 
@@ -74,7 +74,7 @@ class Event(NamedTuple):
     comm: str
     role: Role
     stack: tuple[str, ...]
-    count: int
+    times: int
 
 
 class Trace(NamedTuple):

@@ -14,10 +14,18 @@ from swapctl.unknown import Unknown
 Kind = Literal["transaction", "commit", "allocation", "used"]
 
 # Who caused an event: somebody who frees memory (the swap-out itself), kswapd, a worker of a loop
-# device, the writer of dirty pages, what ends a write, the process that swaps, a thread that keeps
-# the filesystem in order, somebody else.
+# device, the writer of dirty pages, what ends a write, the process that swaps, the witness itself
+# in looking, a thread that keeps the filesystem in order, somebody else.
 Role = Literal[
-    "reclaim", "kswapd", "loop", "writeback", "completion", "ours", "housekeeping", "other"
+    "reclaim",
+    "kswapd",
+    "loop",
+    "writeback",
+    "completion",
+    "ours",
+    "witness",
+    "housekeeping",
+    "other",
 ]
 
 # What became of a part of a file's map.
@@ -63,9 +71,8 @@ class FileMap(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event that the kernel traced, so many `times` by the same task on the same way. `device` is
-    the number of the filesystem. `stack` are names of functions, the innermost first, of the first
-    time."""
+    """An event that the kernel traced, so many `times` by the same task on the same way. `device`
+    is the number of the filesystem. `stack` are names of functions, the innermost first."""
 
     device: str
     event: str
@@ -86,7 +93,7 @@ class Trace(NamedTuple):
 
 
 class State(NamedTuple):
-    """A filesystem at one moment; `maps` are those of its files, () where they were not asked for."""
+    """A filesystem at one moment; `maps` are of its files, () where they were not asked for."""
 
     filesystem: Filesystem
     counters: tuple[Counter, ...]
@@ -94,7 +101,7 @@ class State(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """All that is watched at one moment, in seconds of CLOCK_MONOTONIC, and the events until then."""
+    """All that is watched, at one moment in seconds of CLOCK_MONOTONIC; the events until then."""
 
     at: float
     states: tuple[State, ...]

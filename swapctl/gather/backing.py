@@ -19,12 +19,14 @@ _DELETED = " (deleted)"
 
 
 class Backing(NamedTuple):
-    """What is behind a loop device: a layer of its own where that is a file."""
+    """What is behind a loop device: a layer of its own where that is a file, which was looked at
+    if it is known where `inside` the candidate is."""
 
     state: LoopState | None
     layer: Layer | None
     below: Below | Unknown
     lacks: Unknown | None
+    inside: Ranges | None = None
 
 
 def _is(path: str, identity: Identity) -> bool:
@@ -108,7 +110,8 @@ def look(one: Entry, ranges: Ranges, depth: int, root: str) -> Backing:
             if stat.S_ISBLK(status.st_mode):
                 return Backing(state, None, {device_number(status.st_rdev): inside}, None)
             mount, lying = carrier.lies(fd, path, inside)
-            return Backing(state, _layer(mount, lying.file, depth, inside), lying.below, None)
+            layer = _layer(mount, lying.file, depth, inside)
+            return Backing(state, layer, lying.below, None, inside)
         finally:
             os.close(fd)
 

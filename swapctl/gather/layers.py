@@ -36,15 +36,19 @@ def _plain(number: str) -> bool:
 
 
 def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | Unknown | None:
-    """The layers below a file or block device; None for what lies on no block device.
+    """The layers below a file or block device; None for what lies on no block device."""
+    found = walked(s, file, reader)
+    return tuple(found.layers) if isinstance(found, Walk) else found
 
-    The file's blocks are looked up only where something below depends on them.
-    """
+
+def walked(s: Snapshot, file: File, reader: int | Unknown) -> Walk | Unknown | None:
+    """The way down to these layers. The file's blocks are looked up only where something below
+    depends on them."""
     mount = s.mount
     walk = Walk()
     if file.kind == "block":
         walk.visit(file.special or "", _area(s.header, s.host.page_size))
-        return tuple(walk.layers)
+        return walk
     if file.kind != "regular" or mount is None:
         return None
     if isinstance(mount, Unknown):
@@ -69,7 +73,7 @@ def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | 
         return found
     if len(found) == 1 and _plain(found[0]):
         walk.visit(found[0], None)
-        return tuple(walk.layers)
+        return walk
     # Only here, for on a plain device it does not matter where the file is.
     from swapctl.gather import carrier
 
@@ -82,4 +86,4 @@ def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | 
         return places
     for number, ranges in places.items():
         walk.visit(number, ranges)
-    return tuple(walk.layers)
+    return walk

@@ -26,6 +26,8 @@ class Walk:
 
     def __init__(self, root: str = "/") -> None:
         self.layers: list[Layer] = []
+        # Where the candidate is in the files that carry it, by the index of their layer.
+        self.carried: dict[int, Ranges] = {}
         self._root = root
         self._above: list[str] = []
         self._depth = 0
@@ -119,6 +121,8 @@ class Walk:
             self._visit_all(at, found.below)
             return
         below_at = self._add(found.layer)
+        if found.inside is not None:
+            self.carried[below_at] = found.inside
         self._depth += 1
         try:
             self._visit_all(below_at, found.below)

@@ -1,5 +1,5 @@
-"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), and forms of
-fallocate(2) and rename(2).
+"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), mounts apart,
+and forms of fallocate(2) and rename(2).
 
 They go through the C library, which knows the numbers of its architecture; glibc and musl both
 have these symbols. The library is loaded on first use because ctypes is slow to import. Calls
@@ -43,6 +43,11 @@ AT_EMPTY_PATH = 0x1000
 FALLOC_FL_WRITE_ZEROES = 0x80
 
 RENAME_NOREPLACE = 0x1
+
+_FSOPEN_CLOEXEC = 1
+_FSCONFIG_CMD_CREATE = 6
+_FSMOUNT_CLOEXEC = 1
+_MOUNT_ATTR_PLAIN = 0x2 | 0x4 | 0x8  # nosuid, nodev, noexec
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
@@ -89,6 +94,17 @@ def _call(name: str, *arguments: Any, path: bytes | None = None) -> None:
     # The two-argument form keeps `filename` None instead of showing "None" in the message.
     where = () if path is None else (os.fsdecode(path),)
     raise OSError(number, f"{name}: {os.strerror(number)}", *where)
+
+
+def _descriptor(name: str, *arguments: Any) -> int:
+    import ctypes
+
+    function = getattr(_libc(), name, None)
+    found = -1 if function is None else int(function(*arguments))
+    if found >= 0:
+        return found
+    number = errno.ENOSYS if function is None else ctypes.get_errno()
+    raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
 def statx(fd: int, mask: int) -> Statx:
@@ -175,3 +191,17 @@ def rename_noreplace(directory: int, old: str, new: str) -> None:
         *("renameat2", directory, names[0], directory, names[1]),
         ctypes.c_uint(RENAME_NOREPLACE),
     )
+
+
+def mount_apart(fstype: bytes) -> int:
+    """A new mount that is in no namespace and ends with its descriptor: fsopen(2), fsmount(2).
+
+    Raises OSError: EPERM without CAP_SYS_ADMIN, ENODEV where the kernel lacks the type, ENOSYS
+    before Linux 5.2 or glibc 2.36.
+    """
+    context = _descriptor("fsopen", fstype, _FSOPEN_CLOEXEC)
+    try:
+        _call("fsconfig", context, _FSCONFIG_CMD_CREATE, None, None, 0)
+        return _descriptor("fsmount", context, _FSMOUNT_CLOEXEC, _MOUNT_ATTR_PLAIN)
+    finally:
+        os.close(context)

@@ -1,0 +1,58 @@
+"""Events with their stacks, out of the text of trace_pipe; pure."""
+
+import re
+from typing import NamedTuple
+
+# comm-pid [cpu] flags time: event: the rest; a comm can contain everything
+_LINE = re.compile(
+    r"\s*(?P<comm>.+)-(?P<pid>\d+)\s+(?:\([^)]*\)\s+)?\[(?P<cpu>\d+)\]\s+\S+\s+\d+\.\d+: "
+    r"(?P<event>\w+|<stack trace>):?\s?(?P<text>.*)"
+)
+_STACK = "<stack trace>"
+_FRAME = " => "
+# What the tracing itself adds to a stack.
+_OF_TRACING = ("trace_event_", "__traceiter_", "__ftrace_", "ftrace_", "__trace_", "perf_trace_")
+
+
+class Traced(NamedTuple):
+    """An event; `text` is what the kernel prints of its fields, `stack` the functions, innermost
+    first."""
+
+    comm: str
+    pid: int
+    event: str
+    text: str
+    stack: tuple[str, ...]
+
+
+def _function(line: str) -> str:
+    """The name alone, without the module that it is in."""
+    return line.removeprefix(_FRAME).strip().partition(" ")[0].partition("+")[0]
+
+
+def _own(stack: list[str]) -> tuple[str, ...]:
+    first = next((i for i, name in enumerate(stack) if not name.startswith(_OF_TRACING)), 0)
+    return tuple(stack[first:])
+
+
+def parse(text: str) -> list[Traced]:
+    """The events in the order of the text. A stack belongs to the last event of the same task on
+    the same processor; those of several processors are mixed."""
+    found: list[tuple[Traced, list[str]]] = []
+    last: dict[tuple[str, str], list[str]] = {}
+    frames: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith(_FRAME):
+            frames.append(_function(line))
+            continue
+        seen = _LINE.match(line)
+        if seen is None:
+            continue
+        task = (seen["pid"], seen["cpu"])
+        if seen["event"] == _STACK:
+            frames = last.pop(task, [])
+            continue
+        last[task] = []
+        event = Traced(seen["comm"], int(seen["pid"]), seen["event"], seen["text"], ())
+        found.append((event, last[task]))
+    return [event._replace(stack=_own(stack)) for event, stack in found]

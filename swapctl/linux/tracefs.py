@@ -1,0 +1,124 @@
+"""The kernel's trace events, in an instance of our own: Documentation/trace/ftrace.rst.
+
+The filesystem is mounted apart, so that no namespace sees it. An instance has buffers and switches
+of its own; nothing of the machine's own tracing is touched.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+
+from swapctl.linux import libc
+from swapctl.linux.files import read_text
+
+PREFIX = "swapctl-"
+# The first events are kept: what comes when the buffers are full is lost, and counted.
+BUFFER_KIB = 4096
+_CHUNK = 1 << 16
+_PATIENCE = 2.0
+_PAUSE = 0.02
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    finally:
+        os.close(fd)
+
+
+def abandoned(names: Iterable[str], proc: str = "/proc") -> list[str]:
+    """The instances whose makers have died."""
+    return [
+        name
+        for name in names
+        if name.startswith(PREFIX)
+        and name.removeprefix(PREFIX).isdecimal()
+        and not os.path.exists(f"{proc}/{name.removeprefix(PREFIX)}")
+    ]
+
+
+class Instance:
+    """A trace instance; to be closed. Raises OSError where there is no tracing."""
+
+    def __init__(self) -> None:
+        self._mount = libc.mount_apart(b"tracefs")
+        self._pipe = -1
+        self._directory = ""
+        try:
+            instances = f"/proc/self/fd/{self._mount}/instances"
+            for name in abandoned(os.listdir(instances)):
+                # In use all the same, where the other is of another PID namespace.
+                with contextlib.suppress(OSError):
+                    os.rmdir(f"{instances}/{name}")
+            directory = f"{instances}/{PREFIX}{os.getpid()}"
+            os.mkdir(directory)
+            self._directory = directory
+            _write(f"{directory}/buffer_size_kb", str(BUFFER_KIB))
+            _write(f"{directory}/options/overwrite", "0")
+            _write(f"{directory}/options/stacktrace", "1")
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            self._pipe = os.open(f"{directory}/trace_pipe", flags)
+        except BaseException:
+            self.close()
+            raise
+
+    def enable(self, event: str, condition: str) -> None:
+        """Trace an event ("jbd2/jbd2_handle_start") where the condition holds, "" for all.
+
+        Raises OSError: ENOENT where the kernel has no such event, EINVAL for the condition.
+        """
+        directory = f"{self._directory}/events/{event}"
+        if condition:
+            _write(f"{directory}/filter", condition)
+        _write(f"{directory}/enable", "1")
+
+    def read(self) -> str:
+        """What was traced since the last time, as text. Raises OSError."""
+        pieces = []
+        while True:
+            try:
+                piece = os.read(self._pipe, _CHUNK)
+            except BlockingIOError:
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+        return b"".join(pieces).decode("utf-8", "replace")
+
+    def lost(self) -> int:
+        """How many events did not fit the buffers until now. Raises OSError."""
+        folder = f"{self._directory}/per_cpu"
+        texts = (read_text(f"{folder}/{cpu}/stats") for cpu in os.listdir(folder))
+        return sum(dropped(text) for text in texts)
+
+    def close(self) -> None:
+        """Remove the instance; again and again while somebody looks at it."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+        if self._directory:
+            with contextlib.suppress(OSError):
+                _write(f"{self._directory}/events/enable", "0")
+            deadline = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    os.rmdir(self._directory)
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(_PAUSE)
+            self._directory = ""
+        if self._mount >= 0:
+            os.close(self._mount)
+            self._mount = -1
+
+
+def dropped(stats: str) -> int:
+    """The events that were lost, from the text of per_cpu/cpuN/stats."""
+    words = (line.partition(":") for line in stats.splitlines())
+    return sum(int(number) for name, _, number in words if name in ("dropped events", "overrun"))

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.gather.reading import attempt
-from swapctl.linux import btrfs, counters
+from swapctl.linux import btrfs, counters, sysblock
 from swapctl.linux.files import read_text
 from swapctl.linux.sysblock import number
 from swapctl.proof_facts import Counter, Kind
@@ -38,8 +38,12 @@ class Counting(NamedTuple):
 _NONE = Counting((), "none", os.fdatasync)
 
 
-def _journal(device: str, mount: Mount) -> Counting:
-    path = counters.journal(device)
+def _device(mount: Mount) -> str:
+    return sysblock.entry(mount.device).name
+
+
+def _journal(mount: Mount, _: int) -> Counting:
+    path = counters.journal(_device(mount))
     source = Source(
         *("transactions", "transaction", path), lambda: counters.parse_journal(read_text(path))
     )
@@ -49,24 +53,20 @@ def _journal(device: str, mount: Mount) -> Counting:
     return Counting((source,), "counted", settle)
 
 
-def _ext(device: str, mount: Mount, _: int) -> Counting:
+def _ext(mount: Mount, fd: int) -> Counting:
     try:
-        if counters.journal_task(device) == "<none>":
+        if counters.journal_task(_device(mount)) == "<none>":
             return _NONE
     except FileNotFoundError:
         # Not by the driver of ext4: that of ext2 knows no journal.
         if mount.fstype == "ext2":
             return _NONE
         raise
-    return _journal(device, mount)
+    return _journal(mount, fd)
 
 
-def _ocfs2(device: str, mount: Mount, _: int) -> Counting:
-    return _journal(device, mount)
-
-
-def _xfs(device: str, _: Mount, __: int) -> Counting:
-    path = counters.xfs_file(device)
+def _xfs(mount: Mount, _: int) -> Counting:
+    path = counters.xfs_file(_device(mount))
 
     def source(name: str, kind: Kind) -> Source:
         def read() -> int:
@@ -84,7 +84,7 @@ def _xfs(device: str, _: Mount, __: int) -> Counting:
     return Counting(found, "counted", os.fdatasync)
 
 
-def _btrfs(_: str, __: Mount, fd: int) -> Counting:
+def _btrfs(_: Mount, fd: int) -> Counting:
     directory = f"/sys/fs/btrfs/{btrfs.fs_info(fd).fsid}"
     generation, stats = f"{directory}/generation", f"{directory}/commit_stats"
     found = (
@@ -94,8 +94,8 @@ def _btrfs(_: str, __: Mount, fd: int) -> Counting:
     return Counting(found, "counted", btrfs.sync)
 
 
-def _f2fs(device: str, _: Mount, __: int) -> Counting:
-    directory = f"/sys/fs/f2fs/{counters.in_sys(device)}"
+def _f2fs(mount: Mount, _: int) -> Counting:
+    directory = f"/sys/fs/f2fs/{counters.in_sys(_device(mount))}"
 
     def source(name: str, words: str, kind: Kind) -> Source:
         path = f"{directory}/{name}"
@@ -110,11 +110,11 @@ def _f2fs(device: str, _: Mount, __: int) -> Counting:
     return Counting(found, "counted", os.fdatasync)
 
 
-_BY_TYPE: dict[str, Callable[[str, Mount, int], Counting]] = {
+_BY_TYPE: dict[str, Callable[[Mount, int], Counting]] = {
     "ext2": _ext,
     "ext3": _ext,
     "ext4": _ext,
-    "ocfs2": _ocfs2,
+    "ocfs2": _journal,
     "xfs": _xfs,
     "btrfs": _btrfs,
     "f2fs": _f2fs,
@@ -129,18 +129,16 @@ def _used(fd: int) -> Source:
     return Source("bytes in use", "used", "statfs(2)", read)
 
 
-def counting(fd: int, mount: Mount, device: str | Unknown) -> Counting:
-    """What the filesystem of an open file counts; `device` is the kernel's name of its device."""
+def counting(fd: int, mount: Mount) -> Counting:
+    """What the filesystem of an open file counts."""
     what = f"transactions of {mount.path}"
     look = _BY_TYPE.get(mount.fstype)
     if look is None:
         known = mount.fstype in _WITHOUT_TRANSACTIONS
         lacks = Unknown(what, f"{mount.fstype} shows no number of them")
         found = Counting((), "none" if known else lacks, os.fdatasync)
-    elif isinstance(device, Unknown):
-        found = Counting((), device, os.fdatasync)
     else:
-        seen = attempt(what, lambda: look(device, mount, fd))
+        seen = attempt(what, lambda: look(mount, fd))
         found = Counting((), seen, os.fdatasync) if isinstance(seen, Unknown) else seen
     return found._replace(sources=(*found.sources, _used(fd)))
 

@@ -107,9 +107,9 @@ def role(event: Traced, ours: Collection[int]) -> Role:
         if found in ("writeback", "completion") and _WORKER not in stack and not witness:
             continue
         return found
-    if event.pid in ours:
-        return "ours"
-    return "witness" if witness else "other"
+    if witness:
+        return "witness"
+    return "ours" if event.pid in ours else "other"
 
 
 class Traceable(NamedTuple):

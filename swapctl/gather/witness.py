@@ -14,7 +14,7 @@ from swapctl.gather.counters import Counting
 from swapctl.gather.ranges import Ranges
 from swapctl.gather.reading import attempt
 from swapctl.gather.walk import Walk
-from swapctl.linux import btrfs, sysblock
+from swapctl.linux import btrfs
 from swapctl.proof_facts import FileMap, Filesystem, Observation, State, Trace, WatchedFile
 from swapctl.unknown import Unknown
 
@@ -150,14 +150,10 @@ def _carrier(watched: WatchedFile, ranges: Ranges, undo: ExitStack) -> _File | U
     return mount if isinstance(mount, Unknown) else _File(watched, fd, ranges, mount)
 
 
-def _device(mount: Mount) -> str | Unknown:
-    return attempt("device", lambda: sysblock.entry(mount.device).name)
-
-
 def _watched(files: tuple[_File, ...]) -> _Watched:
     first = files[0]
     mount = first.mount
-    counting = counters.counting(first.fd, mount, _device(mount))
+    counting = counters.counting(first.fd, mount)
     filesystem = Filesystem(
         place=mount.path,
         fstype=mount.fstype,

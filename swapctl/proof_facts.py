@@ -42,8 +42,8 @@ class WatchedFile(NamedTuple):
 
 class Filesystem(NamedTuple):
     """A filesystem (or a device that gives out blocks) that is watched: that of the candidate
-    (`own`), or one below it. `transactions` says whether a counter counts them, or that there are none because the filesystem keeps no
-    journal and the like; Unknown where nothing counts them."""
+    (`own`), or one below it. `transactions` says whether a counter counts them, or that there are
+    none because the filesystem keeps no journal and the like; Unknown where nothing counts them."""
 
     place: str
     fstype: str

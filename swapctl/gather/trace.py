@@ -1,9 +1,11 @@
 """What the kernel traces of the watched filesystems, and who caused it, told by the stack."""
 
 import os
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from swapctl.gather.ranges import Ranges, cut
 from swapctl.gather.reading import attempt
 from swapctl.linux import trace_text, tracefs
 from swapctl.linux.files import read_text
@@ -16,21 +18,21 @@ _EXT = ("ext2", "ext3", "ext4", "ocfs2")
 
 class _Point(NamedTuple):
     """A trace event: the filesystems that have it, a condition on its fields in the words of the
-    kernel's filters, and a part that its text must have. Where it has the number of the inode only
-    those of the watched files count."""
+    kernel's filters, and a part that its text must have. Where it tells the `blocks` of the file
+    only those count that carry the candidate."""
 
     fstypes: tuple[str, ...]
     name: str
     kind: Kind
     condition: str = ""
     text: str = ""
-    inode: bool = False
+    blocks: bool = False
 
 
 _POINTS = (
     _Point(_EXT, "jbd2/jbd2_handle_start", "transaction"),
     _Point(_EXT, "jbd2/jbd2_start_commit", "commit"),
-    _Point(_EXT, "ext4/ext4_allocate_blocks", "allocation", inode=True),
+    _Point(_EXT, "ext4/ext4_allocate_blocks", "allocation", blocks=True),
     _Point(("xfs",), "xfs/xfs_trans_alloc", "transaction"),
     # Since 7.0; before, that an inode is changed within one stands for it.
     _Point(("btrfs",), "btrfs/btrfs_transaction_start", "transaction"),
@@ -43,7 +45,8 @@ _POINTS = (
     _Point(("btrfs",), "btrfs/btrfs_reserve_extent", "allocation", "flags & 1"),
     _Point(("btrfs",), "btrfs/btrfs_transaction_commit", "commit"),
     _Point(("f2fs",), "f2fs/f2fs_reserve_new_blocks", "allocation"),
-    _Point(("f2fs",), "f2fs/f2fs_write_checkpoint", "commit", "", "start block_ops"),
+    # Its transaction, for whoever has to wait for one.
+    _Point(("f2fs",), "f2fs/f2fs_write_checkpoint", "transaction", "", "start block_ops"),
 )
 
 # At the end of the stack of every worker.
@@ -114,12 +117,13 @@ def role(event: Traced, ours: Collection[int]) -> Role:
 
 class Traceable(NamedTuple):
     """A filesystem as its events show it: by its device number, or a UUID at their beginning.
-    `inodes` are those of the watched files."""
+    `files` are the inode numbers of those that are watched, with where the candidate is in each."""
 
     device: str
     fstype: str
     uuid: str
-    inodes: tuple[int, ...]
+    block_size: int
+    files: dict[int, Ranges]
 
 
 def _kernel_number(device: str) -> int:
@@ -143,11 +147,25 @@ def _comm(event: Traced) -> str:
     return event.comm if isinstance(text, Unknown) else text.strip()
 
 
+# ext4_allocate_blocks: the file, how many blocks, and the first of them in the file.
+_BLOCKS = re.compile(r" ino (\d+) .*\blen (\d+) .*\blblk (\d+) ")
+
+
+def _carries(one: Traceable, text: str) -> bool:
+    """Are these blocks some of those that carry the candidate?"""
+    found = _BLOCKS.search(text)
+    if found is None:
+        return True
+    inode, length, first = map(int, found.groups())
+    ranges = one.files.get(inode, [])
+    return bool(cut(ranges, first * one.block_size, length * one.block_size))
+
+
 class Tracer:
     """Traces the filesystems; to be closed. Raises OSError where that cannot be done."""
 
     def __init__(self, filesystems: Collection[Traceable]) -> None:
-        self._begin = {text: one.device for one in filesystems for text in _beginnings(one)}
+        self._begin = {text: one for one in filesystems for text in _beginnings(one)}
         self._points: dict[str, _Point] = {}
         self._lost = 0
         fstypes = {one.fstype for one in filesystems}
@@ -170,17 +188,19 @@ class Tracer:
         found: dict[tuple[str, str, int, Role, tuple[str, ...]], Event] = {}
         for traced in trace_text.parse(self._instance.read()):
             point = self._points.get(traced.event)
-            device = self._device(traced.text)
-            if point is None or device is None or point.text not in traced.text:
+            one = self._filesystem(traced.text)
+            if point is None or one is None or point.text not in traced.text:
+                continue
+            if point.blocks and not _carries(one, traced.text):
                 continue
             who = role(traced, ours)
-            key = (device, traced.event, traced.pid, who, traced.stack)
+            key = (one.device, traced.event, traced.pid, who, traced.stack)
             before = found.get(key)
             found[key] = (
                 before._replace(times=before.times + 1)
                 if before
                 else Event(
-                    device=device,
+                    device=one.device,
                     event=traced.event,
                     kind=point.kind,
                     pid=traced.pid,
@@ -194,8 +214,8 @@ class Tracer:
         now, self._lost = lost - self._lost, lost
         return Trace(tuple(found.values()), now)
 
-    def _device(self, text: str) -> str | None:
-        return next((d for begin, d in self._begin.items() if text.startswith(begin)), None)
+    def _filesystem(self, text: str) -> Traceable | None:
+        return next((one for begin, one in self._begin.items() if text.startswith(begin)), None)
 
     def close(self) -> None:
         """End the tracing and remove all of it."""
@@ -207,14 +227,16 @@ def _condition(point: _Point, filesystems: Collection[Traceable]) -> str:
     if point.condition:
         return point.condition
     return " || ".join(
-        _of(one, point.inode) for one in filesystems if one.fstype in point.fstypes and not one.uuid
+        _of(one, point.blocks)
+        for one in filesystems
+        if one.fstype in point.fstypes and not one.uuid
     )
 
 
-def _of(one: Traceable, inode: bool) -> str:
+def _of(one: Traceable, files: bool) -> str:
     device = f"dev == {_kernel_number(one.device)}"
-    inodes = " || ".join(f"ino == {number}" for number in one.inodes)
-    return f"({device} && ({inodes}))" if inode else device
+    inodes = " || ".join(f"ino == {number}" for number in one.files)
+    return f"({device} && ({inodes}))" if files else device
 
 
 def open_tracer(filesystems: Collection[Traceable]) -> Tracer | Unknown:

@@ -168,9 +168,13 @@ def _watched(files: tuple[_File, ...]) -> _Watched:
 def _traceable(one: _Watched) -> trace.Traceable:
     fd = one.files[0].fd
     uuid = attempt("UUID", lambda: btrfs.fs_info(fd).fsid)
-    found = "" if isinstance(uuid, Unknown) else uuid
-    inodes = tuple(os.fstat(file.fd).st_ino for file in one.files)
-    return trace.Traceable(one.filesystem.device, one.filesystem.fstype, found, inodes)
+    return trace.Traceable(
+        device=one.filesystem.device,
+        fstype=one.filesystem.fstype,
+        uuid="" if isinstance(uuid, Unknown) else uuid,
+        block_size=os.fstatvfs(fd).f_frsize,
+        files={os.fstat(file.fd).st_ino: file.ranges for file in one.files},
+    )
 
 
 def _settle(counting: Counting, file: _File) -> None:

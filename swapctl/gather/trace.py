@@ -18,15 +18,17 @@ _EXT = ("ext2", "ext3", "ext4", "ocfs2")
 
 class _Point(NamedTuple):
     """A trace event: the filesystems that have it, a condition on its fields in the words of the
-    kernel's filters, and a part that its text must have. Where it tells the `blocks` of the file
-    only those count that carry the candidate."""
+    kernel's filters, and parts of which its text must have one. Where it tells the `blocks` of the
+    file only those count that carry the candidate. `without` is another that says the same better,
+    where the kernel has it."""
 
     fstypes: tuple[str, ...]
     name: str
     kind: Kind
     condition: str = ""
-    text: str = ""
+    texts: tuple[str, ...] = ("",)
     blocks: bool = False
+    without: str = ""
 
 
 _POINTS = (
@@ -34,19 +36,22 @@ _POINTS = (
     _Point(_EXT, "jbd2/jbd2_start_commit", "commit"),
     _Point(_EXT, "ext4/ext4_allocate_blocks", "allocation", blocks=True),
     _Point(("xfs",), "xfs/xfs_trans_alloc", "transaction"),
-    # Since 7.0; before, that an inode is changed within one stands for it.
+    # Older kernels show only that room for the change of an inode is taken, within one.
     _Point(("btrfs",), "btrfs/btrfs_transaction_start", "transaction"),
     _Point(
         ("btrfs",),
         "btrfs/btrfs_space_reservation",
         "transaction",
         'type == "delayed_inode" && reserve == 1',
+        without="btrfs_transaction_start",
     ),
+    # Only data: the trees are written anew with every commit.
     _Point(("btrfs",), "btrfs/btrfs_reserve_extent", "allocation", "flags & 1"),
-    _Point(("btrfs",), "btrfs/btrfs_transaction_commit", "commit"),
+    # Newer kernels show every state of a commit.
+    _Point(("btrfs",), "btrfs/btrfs_transaction_commit", "commit", "", ("root=", "state=3(")),
     _Point(("f2fs",), "f2fs/f2fs_reserve_new_blocks", "allocation"),
     # Its transaction, for whoever has to wait for one.
-    _Point(("f2fs",), "f2fs/f2fs_write_checkpoint", "transaction", "", "start block_ops"),
+    _Point(("f2fs",), "f2fs/f2fs_write_checkpoint", "transaction", "", ("start block_ops",)),
 )
 
 # At the end of the stack of every worker.
@@ -172,7 +177,7 @@ class Tracer:
         self._instance = tracefs.Instance()
         try:
             for point in _POINTS:
-                if fstypes.isdisjoint(point.fstypes):
+                if fstypes.isdisjoint(point.fstypes) or point.without in self._points:
                     continue
                 try:
                     self._instance.enable(point.name, _condition(point, filesystems))
@@ -189,7 +194,7 @@ class Tracer:
         for traced in trace_text.parse(self._instance.read()):
             point = self._points.get(traced.event)
             one = self._filesystem(traced.text)
-            if point is None or one is None or point.text not in traced.text:
+            if point is None or one is None or not any(text in traced.text for text in point.texts):
                 continue
             if point.blocks and not _carries(one, traced.text):
                 continue

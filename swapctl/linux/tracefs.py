@@ -30,14 +30,17 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def abandoned(names: Iterable[str], proc: str = "/proc") -> list[str]:
-    """The instances whose makers have died."""
+def _mine() -> str:
+    """What the names of instances begin with that this PID namespace has made."""
+    return f"{PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-"
+
+
+def abandoned(names: Iterable[str], mine: str, proc: str = "/proc") -> list[str]:
+    """The instances whose makers have died; `mine` is what names begin with that can be told."""
     return [
         name
         for name in names
-        if name.startswith(PREFIX)
-        and name.removeprefix(PREFIX).isdecimal()
-        and not os.path.exists(f"{proc}/{name.removeprefix(PREFIX)}")
+        if name.startswith(mine) and not os.path.exists(f"{proc}/{name.removeprefix(mine)}")
     ]
 
 
@@ -46,22 +49,19 @@ class Instance:
 
     def __init__(self) -> None:
         self._mount = libc.mount_apart(b"tracefs")
-        self._pipe = -1
         self._directory = ""
         try:
             instances = f"/proc/self/fd/{self._mount}/instances"
-            for name in abandoned(os.listdir(instances)):
-                # In use all the same, where the other is of another PID namespace.
+            mine = _mine()
+            for name in abandoned(os.listdir(instances), mine):
                 with contextlib.suppress(OSError):
                     os.rmdir(f"{instances}/{name}")
-            directory = f"{instances}/{PREFIX}{os.getpid()}"
+            directory = f"{instances}/{mine}{os.getpid()}"
             os.mkdir(directory)
             self._directory = directory
             _write(f"{directory}/buffer_size_kb", str(BUFFER_KIB))
             _write(f"{directory}/options/overwrite", "0")
             _write(f"{directory}/options/stacktrace", "1")
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            self._pipe = os.open(f"{directory}/trace_pipe", flags)
         except BaseException:
             self.close()
             raise
@@ -78,15 +78,17 @@ class Instance:
 
     def read(self) -> str:
         """What was traced since the last time, as text. Raises OSError."""
+        # Not kept open: a child that had it too would keep the instance from being removed.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        pipe = os.open(f"{self._directory}/trace_pipe", flags)
         pieces = []
-        while True:
-            try:
-                piece = os.read(self._pipe, _CHUNK)
-            except BlockingIOError:
-                break
-            if not piece:
-                break
-            pieces.append(piece)
+        try:
+            while piece := os.read(pipe, _CHUNK):
+                pieces.append(piece)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(pipe)
         return b"".join(pieces).decode("utf-8", "replace")
 
     def lost(self) -> int:
@@ -97,25 +99,26 @@ class Instance:
 
     def close(self) -> None:
         """Remove the instance; again and again while somebody looks at it."""
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
         if self._directory:
+            directory, self._directory = self._directory, ""
             with contextlib.suppress(OSError):
-                _write(f"{self._directory}/events/enable", "0")
+                _write(f"{directory}/events/enable", "0")
             deadline = time.monotonic() + _PATIENCE
-            while True:
-                try:
-                    os.rmdir(self._directory)
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(_PAUSE)
-            self._directory = ""
+            while not _removed(directory) and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
         if self._mount >= 0:
             os.close(self._mount)
             self._mount = -1
+
+
+def _removed(directory: str) -> bool:
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def dropped(stats: str) -> int:

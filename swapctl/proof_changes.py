@@ -11,12 +11,14 @@ from swapctl.proof_facts import (
     Event,
     FileChange,
     FileMap,
+    Filesystem,
     Growth,
     Kind,
     MapChange,
     Observation,
     Role,
     State,
+    Trace,
 )
 from swapctl.storage_facts import Span, Spans
 from swapctl.unknown import Unknown
@@ -156,17 +158,26 @@ def changes(before: Observation, after: Observation) -> tuple[Change, ...]:
     """One for every filesystem that is watched, in the order of Witness.filesystems."""
     found = []
     for old, new in zip(before.states, after.states, strict=True):
-        trace = after.trace
-        if not isinstance(trace, Unknown):
-            device = new.filesystem.device
-            trace = trace._replace(events=tuple(e for e in trace.events if e.device == device))
         growth = tuple(_growth(*pair) for pair in zip(old.counters, new.counters, strict=True))
+        trace = _trace(new.filesystem, after.trace)
         found.append(Change(new.filesystem, growth, _file_changes(old, new), trace))
     return tuple(found)
 
 
+def _trace(filesystem: Filesystem, trace: Trace | Unknown) -> Trace | Unknown:
+    if isinstance(trace, Unknown):
+        return trace
+    if not filesystem.traced:
+        return Unknown("trace events", f"those of {filesystem.fstype} are not known")
+    return trace._replace(events=tuple(e for e in trace.events if e.device == filesystem.device))
+
+
 def grown(change: Change, kind: Kind) -> int | Unknown:
-    """The sum over the counters of that kind; Unknown if one of them is, 0 if there is none."""
+    """The sum over the counters of that kind; Unknown if one of them is, or if there is none of
+    what the filesystem does have, else 0."""
+    transactions = change.filesystem.transactions
+    if kind == "transaction" and isinstance(transactions, Unknown):
+        return transactions
     total = 0
     for one in change.growth:
         if one.kind == kind:

@@ -43,7 +43,8 @@ class WatchedFile(NamedTuple):
 class Filesystem(NamedTuple):
     """A filesystem (or a device that gives out blocks) that is watched: that of the candidate
     (`own`), or one below it. `transactions` says whether a counter counts them, or that there are
-    none because the filesystem keeps no journal and the like; Unknown where nothing counts them."""
+    none because the filesystem keeps no journal and the like; Unknown where nothing counts them.
+    `traced` says that its events are known here."""
 
     place: str
     fstype: str
@@ -51,6 +52,7 @@ class Filesystem(NamedTuple):
     own: bool
     files: tuple[WatchedFile, ...]
     transactions: Literal["counted", "none"] | Unknown
+    traced: bool = False
 
 
 class Counter(NamedTuple):

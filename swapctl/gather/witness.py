@@ -63,7 +63,7 @@ class Witness:
             self._watched = [_watched(tuple(files)) for files in groups.values()]
             self.filesystems = tuple(one.filesystem for one in self._watched)
             self._tracer = trace.open_tracer(
-                [_traceable(one) for one in self._watched if trace.known(one.filesystem.fstype)]
+                [_traceable(one) for one in self._watched if one.filesystem.traced]
             )
             if isinstance(self._tracer, Unknown):
                 self.traces = self._tracer
@@ -161,6 +161,7 @@ def _watched(files: tuple[_File, ...]) -> _Watched:
         own=first.watched.depth < 0,
         files=tuple(file.watched for file in files),
         transactions=counting.transactions,
+        traced=trace.known(mount.fstype),
     )
     return _Watched(filesystem, files, counting)
 

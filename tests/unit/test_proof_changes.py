@@ -125,7 +125,8 @@ def test_a_change_is_told_with_its_first_place() -> None:
 
 
 def fs(device: str) -> Filesystem:
-    return Filesystem("/mnt", "ext4", device, False, (WatchedFile("/mnt/image", 1),), "counted")
+    files = (WatchedFile("/mnt/image", 1),)
+    return Filesystem("/mnt", "ext4", device, False, files, "counted", traced=True)
 
 
 def event(device: str, kind: Kind, role: Role) -> Event:
@@ -165,3 +166,13 @@ def test_what_was_not_read_is_not_known() -> None:
     (first, _) = changes(observation(1, LOST), observation(LOST, MAP))
     assert grown(first, "transaction") == LOST
     assert [change.map for change in first.files] == [LOST]
+
+
+def test_what_nothing_counts_is_not_zero() -> None:
+    lacks = Unknown("transactions", "jfs shows no number of them")
+    jfs = fs("7:0")._replace(fstype="jfs", transactions=lacks, traced=False)
+    one = Observation(1.0, (State(jfs, (), ()),), Trace((), 0))
+    (change,) = changes(one, one)
+    assert grown(change, "transaction") == lacks
+    assert grown(change, "allocation") == 0
+    assert isinstance(change.trace, Unknown)

@@ -77,7 +77,7 @@ def test_stacks_of_two_processors_are_told_apart() -> None:
     ]
 
 
-@given(st.text(st.characters(exclude_characters="\n", exclude_categories=("Cs",)), min_size=1))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1))
 def test_names_of_tasks_can_contain_everything(comm: str) -> None:
     events = parse(line(comm, 7, "003", "event", "dev 7,0"))
     assert len(events) <= 1

@@ -19,8 +19,7 @@ _EXT = ("ext2", "ext3", "ext4", "ocfs2")
 class _Point(NamedTuple):
     """A trace event: the filesystems that have it, a condition on its fields in the words of the
     kernel's filters, and parts of which its text must have one. Where it tells the `blocks` of the
-    file only those count that carry the candidate. `without` is another that says the same better,
-    where the kernel has it."""
+    file only those count that carry the candidate."""
 
     fstypes: tuple[str, ...]
     name: str
@@ -28,7 +27,6 @@ class _Point(NamedTuple):
     condition: str = ""
     texts: tuple[str, ...] = ("",)
     blocks: bool = False
-    without: str = ""
 
 
 _POINTS = (
@@ -36,14 +34,13 @@ _POINTS = (
     _Point(_EXT, "jbd2/jbd2_start_commit", "commit"),
     _Point(_EXT, "ext4/ext4_allocate_blocks", "allocation", blocks=True),
     _Point(("xfs",), "xfs/xfs_trans_alloc", "transaction"),
-    # Older kernels show only that room for the change of an inode is taken, within one.
-    _Point(("btrfs",), "btrfs/btrfs_transaction_start", "transaction"),
+    # Within one, room for the change of an inode is taken. That one is joined shows nowhere, and
+    # that one begins only newer kernels show.
     _Point(
         ("btrfs",),
         "btrfs/btrfs_space_reservation",
         "transaction",
         'type == "delayed_inode" && reserve == 1',
-        without="btrfs_transaction_start",
     ),
     # Only data: the trees are written anew with every commit.
     _Point(("btrfs",), "btrfs/btrfs_reserve_extent", "allocation", "flags & 1"),
@@ -177,7 +174,7 @@ class Tracer:
         self._instance = tracefs.Instance()
         try:
             for point in _POINTS:
-                if fstypes.isdisjoint(point.fstypes) or point.without in self._points:
+                if fstypes.isdisjoint(point.fstypes):
                     continue
                 try:
                     self._instance.enable(point.name, _condition(point, filesystems))

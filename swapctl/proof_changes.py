@@ -1,14 +1,13 @@
 """What changed between two observations of the witness; pure."""
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from swapctl.proof_facts import (
     Became,
     Change,
     Counter,
-    Event,
     FileChange,
     FileMap,
     Filesystem,
@@ -16,17 +15,11 @@ from swapctl.proof_facts import (
     Kind,
     MapChange,
     Observation,
-    Role,
     State,
     Trace,
 )
 from swapctl.storage_facts import Span, Spans
 from swapctl.unknown import Unknown
-
-# Who acts for a page that is written out, on whichever layer.
-CAUSED: frozenset[Role] = frozenset(
-    {"reclaim", "kswapd", "loop", "writeback", "completion", "ours"}
-)
 
 _SHOWN = 3
 _ROW = struct.Struct("=qqqQ")
@@ -185,12 +178,3 @@ def grown(change: Change, kind: Kind) -> int | Unknown:
                 return one.by
             total += one.by
     return total
-
-
-def caused(change: Change, kinds: Collection[Kind]) -> tuple[Event, ...] | Unknown:
-    """The events of these kinds that pages on their way out or in can have caused, the first seen
-    first; who else uses the filesystem meanwhile can have caused those of "writeback" and
-    "completion"."""
-    if isinstance(change.trace, Unknown):
-        return change.trace
-    return tuple(e for e in change.trace.events if e.kind in kinds and e.role in CAUSED)

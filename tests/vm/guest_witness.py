@@ -5,6 +5,7 @@ To be run as root in a machine of its own: `python -m pytest tests/vm/guest_witn
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 
 from swapctl.gather import snapshot
 from swapctl.gather.witness import Witness
@@ -58,6 +59,18 @@ def test_f2fs_gives_out_blocks_below_a_loop_device(below: Mounted, undo: ExitSta
     used = grown(change, "used")
     assert isinstance(used, int)
     assert used >= len(PLACES) * BLOCK
+
+
+@lower("f2fs")
+def test_f2fs_writes_elsewhere(below: Mounted, undo: ExitStack) -> None:
+    """Small ones as this write in place, unless they are told not to."""
+    name = Path(below.devices[0]).name
+    Path(f"/sys/fs/f2fs/{name}/ipu_policy").write_text("0")
+    device = attach(image(below, "written"), undo)
+    change = look(device, below, lambda: write(device))
+    (file,) = change.files
+    assert not isinstance(file.map, Unknown)
+    assert [one.became for one in file.map] == ["moved"]
 
 
 @lower("vfat")

@@ -20,16 +20,18 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "swapctl"
 
 VOCABULARY = (
-    *("facts", "f2fs_facts", "network_facts", "proof_facts", "storage_facts", "unknown", "errors"),
+    *("facts", "f2fs_facts", "network_facts", "proof_facts", "proof_record", "storage_facts"),
+    *("unknown", "errors"),
 )
 PURE = (
     *("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render"),
-    "proof_changes",
+    *("proof", "proof_changes"),
 )
 EFFECTS = (
-    *("linux", "gather", "newfile", "apply", "monitor", "activate", "commands", "cli", "entry"),
+    *("linux", "gather", "newfile", "apply", "monitor", "activate", "prove", "commands", "cli"),
+    "entry",
 )
-MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate")
+MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate", "prove")
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 # Of each package, beginnings of modules that a check of a file on ext4 on a disk has no use for.
 NOT_FOR_EXT4 = {

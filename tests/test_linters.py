@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PRUNED = {".git", ".venv", "build", "dist", "__pycache__"}
-COMMANDS = ("check", "explain", "facts", "prepare", "on", "off", "status", "monitor")
+COMMANDS = ("check", "explain", "facts", "prepare", "on", "off", "status", "prove", "monitor")
 SHELL = re.compile(rb"#!\s*/\S*(/env\s+)?\b(ba)?sh\b")
 MANUALS = sorted(ROOT.glob("man/*.8"))
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "on": "Activate an area, after checking it.",
     "off": "Deactivate an area, after checking the memory.",
     "status": "Show the active areas, with a verdict on each.",
+    "prove": "Put real pages through an area, and count transactions.",
     "monitor": "Watch areas, rates, pressure and who holds swap.",
 }
 

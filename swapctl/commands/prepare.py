@@ -1,15 +1,13 @@
 """prepare: look at the place, plan, make the file, say what came of it."""
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from swapctl import apply
 from swapctl.activate import activate
 from swapctl.commands.on import check_allowed
+from swapctl.commands.signals import interruptible
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Mount, SwapHeader
 from swapctl.gather import place as places
@@ -26,28 +24,6 @@ from swapctl.rules.places import judge_place
 from swapctl.units import parse_reserve, parse_size, resolve_size
 
 _REDRAW = 0.1
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the work like SIGINT does, so that what was made is removed.
-
-    What the caller ignores, as nohup(1) does, stays ignored.
-    """
-
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    before = {one: signal.getsignal(one) for one in ends}
-    try:
-        for one in ends:
-            if before[one] is not signal.SIG_IGN:
-                signal.signal(one, stop)
-        yield
-    finally:
-        for one in ends:
-            signal.signal(one, before[one])
 
 
 def _progress(quiet: bool) -> apply.Progress:
@@ -160,7 +136,7 @@ def run(
             as_json = output_format == "json"
             emit(plan_json(plan, place.host) if as_json else plan_text(plan))
             return ExitCode.OK
-        with _interruptible():
+        with interruptible():
             apply.run(plan, _progress(quiet))
         report = judge(snapshot(plan.path))
     seconds = time.monotonic() - start

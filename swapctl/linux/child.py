@@ -43,8 +43,20 @@ def _serve(work: Callable[[Callable[[], None]], Any], writer: int) -> None:
         view = view[os.write(writer, view) :]
 
 
+class Died(OSError):
+    """The child ended without an answer. `by` is the number of the signal, 0 if there was none."""
+
+    def __init__(self, by: int) -> None:
+        super().__init__(None, "the process that looked at it died")
+        self.by = by
+
+
+def _nothing(_: int) -> None:
+    return None
+
+
 class Child(Generic[T]):
-    """A process that does the work, started at once; to be closed.
+    """A process that does the work, started at once; to be closed. `pid` is its number.
 
     `work` gets a function that it may call to show that it gets on.
     """
@@ -52,17 +64,18 @@ class Child(Generic[T]):
     def __init__(self, work: Callable[[Callable[[], None]], T]) -> None:
         self._alive = time.monotonic()
         self._reader, writer = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
+        self._ended = False
+        self.pid = os.fork()
+        if self.pid == 0:
             try:
                 _serve(work, writer)
             finally:
                 os._exit(0)
         os.close(writer)
 
-    def answer(self, seconds: float) -> T:
+    def answer(self, seconds: float, gets_on: Callable[[int], None] = _nothing) -> T:
         """What the work returned or raised. Raises TimeoutError when there was no sign of life for
-        so long, and OSError when the child died."""
+        so long, and Died. `gets_on` is called with the number of such signs."""
         poll = select.poll()
         poll.register(self._reader, select.POLLIN)
         data = b""
@@ -74,9 +87,12 @@ class Child(Generic[T]):
             if not piece:
                 break
             self._alive = time.monotonic()
-            data = (data + piece).lstrip(_TICK)
+            received = data + piece
+            data = received.lstrip(_TICK)
+            gets_on(len(received) - len(data))
         if not data:
-            raise OSError(None, "the process that looked at it died")
+            status, self._ended = os.waitpid(self.pid, 0)[1], True
+            raise Died(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
         # Made by this very program, of its own records.
         well, value = pickle.loads(data)
         if well:
@@ -88,7 +104,9 @@ class Child(Generic[T]):
         """End the process if it still works. One that even SIGKILL does not end, since its request
         has reached a process that does not answer, is left to the kernel."""
         os.close(self._reader)
-        os.kill(self._pid, signal.SIGKILL)
+        if self._ended:
+            return
+        os.kill(self.pid, signal.SIGKILL)
         patience = time.monotonic() + _REAPED
-        while os.waitpid(self._pid, os.WNOHANG)[0] == 0 and time.monotonic() < patience:
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0 and time.monotonic() < patience:
             time.sleep(_PAUSE)

@@ -1,5 +1,5 @@
-"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), mounts apart,
-and forms of fallocate(2) and rename(2).
+"""System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), mincore(2),
+mounts apart, and forms of fallocate(2) and rename(2).
 
 They go through the C library, which knows the numbers of its architecture; glibc and musl both
 have these symbols. The library is loaded on first use because ctypes is slow to import. Calls
@@ -16,6 +16,7 @@ from swapctl.facts import FilesystemState
 
 if TYPE_CHECKING:
     import ctypes
+    import mmap
 
 SWAP_FLAG_PREFER = 0x8000
 SWAP_FLAG_PRIO_MASK = 0x7FFF
@@ -164,6 +165,22 @@ def die_with_parent() -> None:
     import ctypes
 
     _call("prctl", _PR_SET_PDEATHSIG, ctypes.c_ulong(_SIGKILL))
+
+
+def mincore(address: int, length: int, pages: int) -> bytes:
+    """mincore(2): a byte for each page, odd where it is in memory; in the swap cache counts."""
+    import ctypes
+
+    vector = (ctypes.c_ubyte * pages)()
+    _call("mincore", ctypes.c_void_p(address), ctypes.c_size_t(length), vector)
+    return bytes(vector)
+
+
+def address_of(memory: "mmap.mmap") -> int:
+    """Where a mapping lies; nothing is left that would keep it from being closed."""
+    import ctypes
+
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def fallocate(fd: int, mode: int, offset: int, length: int) -> None:

@@ -1,0 +1,1 @@
+"""The proof: real pages through an area, watched from the outside."""

@@ -19,6 +19,7 @@ _DIRECT: tuple[Role, ...] = ("ours", "reclaim")
 _SHARED: tuple[Role, ...] = ("kswapd", "loop", "writeback", "completion")
 # So many times as much as in the control interval is not somebody else's.
 _CLEARLY = 3
+_EVERYBODYS = Unknown("cause", "a commit is for everybody's changes")
 # What these warn of does not show in what filesystems do.
 _NOT_ABOUT_PAGES = ("file-", "directory-")
 
@@ -47,8 +48,8 @@ def _count(change: Change, control: Change, kind: Kind) -> Count:
     """Counters tell how many, events also whose. Where a kind is counted and never traced, the
     kernel has no event for it."""
     proof, before = grown(change, kind), grown(control, kind)
-    traced = not isinstance(change.trace, Unknown) and not isinstance(control.trace, Unknown)
-    if traced and (proof == 0 or _traced(change, kind, None)):
+    complete = all(not isinstance(c.trace, Unknown) and not c.trace.lost for c in (change, control))
+    if complete and (proof == 0 or _traced(change, kind, None)):
         direct = _total(_traced(change, kind, _DIRECT))
         shared = _excess(
             _total(_traced(change, kind, _SHARED)), _total(_traced(control, kind, _SHARED))
@@ -79,7 +80,7 @@ def tally(change: Change, control: Change) -> Tally:
         change.filesystem,
         transactions,
         allocations,
-        Count(grown(change, "commit"), grown(control, "commit"), 0),
+        Count(grown(change, "commit"), grown(control, "commit"), _EVERYBODYS),
         change.files,
         _first(change, (transactions, allocations)),
     )

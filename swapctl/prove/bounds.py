@@ -9,7 +9,7 @@ from swapctl.units import format_bytes
 DEFAULT = 256 << 20
 LEAST = 1 << 20
 # Left to others in the area, and in case that the kernel gives out slots in advance.
-_MARGIN = 1 << 20
+_MARGIN = 512 << 10
 # The size itself, and as much again for all others.
 _SPARED = 2
 

@@ -125,12 +125,12 @@ def proof_text(report: Report, m: Measured, proof: Proof, *, active: bool, color
     how = f"activated for it, {state}" if m.activated else "was active before"
     lines.append(f"    {format_bytes(m.area.size)}, priority {m.area.priority}, {how}")
     lines += [f"    {line}" for line in _rounds(m)] if m.rounds else []
+    firsts = {tally.filesystem.place: tally.first for tally in proof.tallies}
     for reason in proof.reasons:
         where = f"{shown(reason.place)}: " if reason.place else ""
         lines += ["", *labelled("why", f"{where}{reason.text}")]
-        first = next((t.first for t in proof.tallies if t.filesystem.place == reason.place), None)
-        if first is not None and reason.verdict == "disproved":
-            lines += [f"          {line}" for line in _first(first)]
+        first = firsts.pop(reason.place, None) if reason.verdict == "disproved" else None
+        lines += [f"          {line}" for line in _first(first)] if first else []
     if proof.tallies:
         table = table_text(_COLUMNS, proof.tallies, plain=False)
         lines += ["", *(f"    {line}" for line in table.splitlines())]

@@ -100,13 +100,17 @@ class Child(Generic[T]):
             return found
         raise value
 
-    def close(self) -> None:
-        """End the process if it still works. One that even SIGKILL does not end, since its request
-        has reached a process that does not answer, is left to the kernel."""
+    def close(self, patience: float = _REAPED) -> bool:
+        """End the process if it still works; whether it has ended within so many seconds. One that
+        even SIGKILL does not end, since its request has reached something that does not answer, is
+        left to the kernel."""
         os.close(self._reader)
         if self._ended:
-            return
+            return True
         os.kill(self.pid, signal.SIGKILL)
-        patience = time.monotonic() + _REAPED
-        while os.waitpid(self.pid, os.WNOHANG)[0] == 0 and time.monotonic() < patience:
+        until = time.monotonic() + patience
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > until:
+                return False
             time.sleep(_PAUSE)
+        return True

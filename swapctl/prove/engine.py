@@ -1,12 +1,10 @@
-"""The proof from activation to undo. Signals come through only where it waits, so that nothing is
-left half done."""
+"""The proof from activation to undo."""
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from typing import NamedTuple, TypeVar
+from contextlib import ExitStack, contextmanager, suppress
+from typing import NamedTuple
 
 from swapctl.activate import activate, deactivate
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
@@ -16,22 +14,18 @@ from swapctl.gather.areas import zswap
 from swapctl.gather.reading import attempt
 from swapctl.gather.witness import Witness
 from swapctl.linux import cgroup, meminfo
-from swapctl.linux.child import Child, Died
 from swapctl.proof import conclude
 from swapctl.proof_changes import changes
-from swapctl.proof_record import Ended, Measured, Proof, Round
+from swapctl.proof_record import Ended, Measured, Proof
 from swapctl.prove import exercise
 from swapctl.prove.bounds import amount
-from swapctl.prove.exercise import NotThere, Plan
+from swapctl.prove.exercise import Plan
 from swapctl.prove.pages import SEED_SIZE
+from swapctl.prove.runner import Runner, Stuck, held_back, let_through
 from swapctl.rules import Report, in_the_way
 from swapctl.rules.subject import active_area
 
-T = TypeVar("T")
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HIGHEST = 32767
-_STALLED = 60.0
 
 
 class Request(NamedTuple):
@@ -41,26 +35,6 @@ class Request(NamedTuple):
     size: int | None
     seconds: float
     keep: bool
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Signals that end the program wait."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _let_through() -> Iterator[None]:
-    """Here they may come."""
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
 
 
 def _inconclusive(text: str, path: str, hint: str = "") -> SwapctlError:
@@ -97,42 +71,14 @@ def _sheltered(page_size: int) -> Iterator[tuple[str | None, Unknown | None]]:
         return
     try:
         yield group, None
-    finally:
-        try:
+    except BaseException:
+        with suppress(OSError):
             cgroup.remove(group)
-        except OSError as error:
-            raise from_oserror("cannot remove the control group", error, path=group) from None
-
-
-class _Runner:
-    """Runs work in a child, one after the other; `pids` are those that there were."""
-
-    def __init__(self, gets_on: Callable[[int], None]) -> None:
-        self.pids = [os.getpid()]
-        self._gets_on = gets_on
-
-    def run(self, plan: Plan, work: Callable[[Callable[[], None]], T]) -> T | Ended:
-        """What the work returned, or why it did not."""
-
-        def enter_and_work(tick: Callable[[], None]) -> T:
-            exercise.enter(plan)
-            return work(tick)
-
-        with closing(Child(enter_and_work)) as child:
-            self.pids.append(child.pid)
-            try:
-                with _let_through():
-                    return child.answer(_STALLED, self._gets_on)
-            except TimeoutError:
-                return Ended(False, f"no page moved for {_STALLED:.0f} seconds")
-            except Died as died:
-                if died.by == signal.SIGBUS:
-                    return Ended(True, "a page could not be read back")
-                return Ended(False, "the process with the pages was killed: memory is short")
-            except NotThere as error:
-                return Ended(False, f"pages do not go to the area: {error}")
-            except OSError as error:
-                return Ended(False, f"the kernel cannot do it: {error}")
+        raise
+    try:
+        cgroup.remove(group)
+    except OSError as error:
+        raise from_oserror("cannot remove the control group", error, path=group) from None
 
 
 def _planned(report: Report, known: Sequence[SwapArea]) -> SwapArea:
@@ -160,33 +106,20 @@ def prove(
     known = () if isinstance(areas, Unknown) else areas
     area = _planned(report, known)
     size = amount(request.size, area, known, meminfo.read()["MemAvailable"], page_size)
-    runner = _Runner(lambda ticks: gets_on(ticks * exercise.BATCH * page_size))
-    with _held_back(), ExitStack() as undo:
+    runner = Runner(lambda ticks: gets_on(ticks * exercise.BATCH * page_size))
+    with held_back(), ExitStack() as undo:
         if inactive := area not in known:
             area = activate(report, area.priority, None)
             undo.callback(deactivate, area.path)
-        with _sheltered(page_size) as (group, unsheltered):
-            plan = Plan(area.path, size // page_size, request.seconds, os.urandom(SEED_SIZE), group)
-            measured = Measured(
-                page_size=page_size,
-                size=size,
-                area=area,
-                activated=inactive,
-                kept=False,
-                rounds=(),
-                seconds=0.0,
-                filesystems=(),
-                control=(),
-                lacks=(),
-                shelter=unsheltered,
-                ended=None,
-                unsafe=tuple(finding.rule_id for finding in in_the_way(report.outcome, ())),
-            )
-            number = runner.run(plan, lambda tick: exercise.settle(plan, tick))
-            if isinstance(number, Ended):
-                measured = measured._replace(ended=number)
-            else:
-                measured = _watched(report, plan, number, runner, measured)
+        try:
+            measured = _measured(report, request, area, size, inactive, runner)
+        except Stuck:
+            undo.pop_all()
+            raise SwapctlError(
+                "the storage does not answer: a process cannot be ended that reads from it",
+                hint="The area is active: swapoff(2) would wait in the same way.",
+                path=area.path,
+            ) from None
         proof = conclude(measured)
         if request.keep and proof.verdict != "disproved":
             undo.pop_all()
@@ -194,24 +127,52 @@ def prove(
     return measured, proof
 
 
-def _watched(report: Report, plan: Plan, number: int, runner: _Runner, base: Measured) -> Measured:
+def _measured(
+    report: Report, request: Request, area: SwapArea, size: int, activated: bool, runner: Runner
+) -> Measured:
+    """With an active area: see that pages go there, then the rounds."""
+    page_size = report.snapshot.host.page_size
+    with _sheltered(page_size) as (group, unsheltered):
+        plan = Plan(area.path, size // page_size, request.seconds, os.urandom(SEED_SIZE), group)
+        base = Measured(
+            page_size=page_size,
+            size=size,
+            area=area,
+            activated=activated,
+            kept=False,
+            rounds=(),
+            seconds=0.0,
+            filesystems=(),
+            control=(),
+            lacks=(),
+            shelter=unsheltered,
+            ended=None,
+            unsafe=tuple(finding.rule_id for finding in in_the_way(report.outcome, ())),
+        )
+        number = runner.run(plan, lambda tick: exercise.settle(plan, tick))
+        if isinstance(number, Ended):
+            return base._replace(ended=number)
+        return _watched(report, plan, number, runner, base)
+
+
+def _watched(report: Report, plan: Plan, number: int, runner: Runner, base: Measured) -> Measured:
     """The rounds, then as long nothing, both under the eyes of the witness."""
     with Witness(report.snapshot) as witness:
-        before = witness.observe(runner.pids)
+        with let_through():
+            before = witness.observe(runner.pids)
         start = time.monotonic()
         rounds = runner.run(plan, lambda tick: exercise.rounds(plan, number, tick))
+        if isinstance(rounds, Ended):
+            return base._replace(ended=rounds)
         seconds = time.monotonic() - start
-        after = witness.observe(runner.pids)
-        with _let_through():
+        with let_through():
+            after = witness.observe(runner.pids)
             time.sleep(seconds)
-        later = witness.observe(runner.pids)
-        ended = rounds if isinstance(rounds, Ended) else None
-        done: tuple[Round, ...] = () if isinstance(rounds, Ended) else rounds
+            later = witness.observe(runner.pids)
         return base._replace(
-            rounds=done,
+            rounds=rounds,
             seconds=seconds,
             filesystems=changes(before, after),
             control=changes(after, later),
             lacks=witness.lacks,
-            ended=ended,
         )

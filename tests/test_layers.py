@@ -35,7 +35,7 @@ MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate"
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 # Of each package, beginnings of modules that a check of a file on ext4 on a disk has no use for.
 NOT_FOR_EXT4 = {
-    "swapctl": ("cli", "plan", "apply", "record", "kernel_log", "activate"),
+    "swapctl": ("cli", "plan", "apply", "record", "kernel_log", "activate", "proof", "prove"),
     "swapctl.rules": (
         *("bmap", "btrfs", "xfs", "f2fs", "zonefs", "device", "nfs", "cifs", "network"),
         *("storage_loop", "storage_backing", "storage_mapper", "storage_targets", "storage_array"),
@@ -43,11 +43,12 @@ NOT_FOR_EXT4 = {
     ),
     "swapctl.gather": (
         *("areas", "btrfs", "f2fs", "carrier", "backing", "below_mapper", "server"),
-        *("network", "place"),
+        *("network", "place", "witness", "counters", "file_map", "trace"),
     ),
     "swapctl.linux": (
         *("bmap", "btrfs", "f2fs", "child", "config", "symbols", "dm", "md", "loop", "sockets"),
         *("interfaces", "namespaces", "network", "nfs", "xfrm", "kmsg", "meminfo", "processes"),
+        *("anonymous", "pagemap", "cgroup", "counters", "tracefs", "trace_text"),
     ),
 }
 NOR_OF_OTHERS = (*SLOW_LIBRARIES, "click", "inspect", "json", "subprocess", "zlib")

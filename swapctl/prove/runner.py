@@ -1,7 +1,6 @@
 """Runs the processes whose pages move. Signals come through only where their end is waited for, so
 that nothing is left half done."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +46,7 @@ class Runner:
     """Runs work in a child, one after the other; `pids` are those that there were."""
 
     def __init__(self, gets_on: Callable[[int], None]) -> None:
-        self.pids = [os.getpid()]
+        self.pids: list[int] = []
         self._gets_on = gets_on
 
     def run(self, plan: Plan, work: Callable[[Callable[[], None]], T]) -> T | Ended:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -331,15 +330,3 @@ def test_pages_that_come_back_wrong(ext4: Mounted, place: Path) -> None:
     assert "memory that is swapped to this area is corrupted" in " ".join(out.split())
     assert "all zeros" in out
     assert area(path) is None
-
-
-def test_nothing_of_it_is_loaded_by_check() -> None:
-    code = """
-import sys
-from swapctl.entry import dispatch
-dispatch(["check", "/nowhere"])
-dispatch(["status"])
-print(*sorted(m for m in sys.modules if m.startswith(("swapctl.pro", "swapctl.gather.witness"))))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == ""

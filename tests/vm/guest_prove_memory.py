@@ -1,7 +1,7 @@
 """Proofs that change settings of the whole machine: zswap is switched on.
 
-To be run as root in a machine of its own, `python -m pytest tests/vm/guest_prove_memory.py`, with control
-groups of version 2.
+To be run as root in a machine of its own that has control groups of version 2:
+`python -m pytest tests/vm/guest_prove_memory.py`.
 """
 
 from collections.abc import Iterator

@@ -133,7 +133,8 @@ def _amounts(m: Measured) -> Iterator[Reason]:
     pages = sum(r.pages for r in m.rounds)
     out = sum(r.out for r in m.rounds)
     orders = {r.order for r in m.rounds}
-    if m.ended is None and orders != {"sequential", "random"}:
+    wrong = any(r.wrong for r in m.rounds)
+    if m.ended is None and not wrong and orders != {"sequential", "random"}:
         yield Reason("inconclusive", "", "not every order was tried")
     written = sum(r.pushed.written for r in m.rounds)
     compressed = sum(r.pushed.compressed for r in m.rounds)
@@ -146,8 +147,9 @@ def _amounts(m: Measured) -> Iterator[Reason]:
             f"{out} of {pages} pages went out to the area: {elsewhere} went elsewhere, "
             f"{stayed} stayed in memory",
         )
-    if written < out and compressed:
-        text = f"zswap took the pages: {compressed} of them, {written} were written"
+    # Out of its reach, it took those of others; else nobody knows whose.
+    if compressed and (written < out or m.shelter is not None):
+        text = f"zswap took {compressed} pages, {written} were written"
         why = f" ({m.shelter.reason})" if m.shelter else ""
         yield Reason("inconclusive", "", text + why)
     elif written < out or read < out:

@@ -63,7 +63,9 @@ def cleared(directory: Path) -> Iterator[Path]:
         run("rm", "-rf", str(directory))
 
 
-def swapctl(*arguments: str | Path, before: Sequence[str | Path] = ()) -> Done:
+def swapctl(
+    *arguments: str | Path, before: Sequence[str | Path] = (), seconds: float = LINGERING
+) -> Done:
     """Run swapctl; `before` is a command that runs it, such as strace with its options."""
     return subprocess.run(
         [*before, *COMMAND, *arguments],
@@ -71,7 +73,7 @@ def swapctl(*arguments: str | Path, before: Sequence[str | Path] = ()) -> Done:
         text=True,
         errors="surrogateescape",
         check=False,
-        timeout=LINGERING,
+        timeout=seconds,
     )
 
 

@@ -161,7 +161,11 @@ def test_disproved(measured: Measured, says: str) -> None:
         (CLEAN._replace(rounds=(), ended=Ended(False, "it was killed")), "it was killed"),
         (with_round(out=90, elsewhere=10, back=90), "10 went elsewhere, 0 stayed"),
         (with_round(out=90, stayed=10, back=90), "0 went elsewhere, 10 stayed"),
-        (with_round(pushed=Traffic(3, 0, 97)), "zswap took the pages: 97 of them, 103 were"),
+        (with_round(pushed=Traffic(3, 0, 97)), "zswap took 97 pages, 103 were"),
+        (
+            with_round(pushed=Traffic(100, 0, 9))._replace(shelter=UNKNOWN),
+            "zswap took 9 pages, 200 were written (not here)",
+        ),
         (with_round(pushed=Traffic(99, 0, 0)), "199 were written and 200 were read"),
         (with_round(fetched=Traffic(0, 99, 0)), "200 were written and 199 were read"),
         (with_round(used=PAGE), "4.0 KiB in use"),
@@ -211,6 +215,7 @@ def test_inconclusive(measured: Measured, says: str) -> None:
         CLEAN._replace(filesystems=(), control=()),
         CLEAN._replace(shelter=UNKNOWN),
         with_round(pushed=Traffic(500, 0, 0)),
+        with_round(pushed=Traffic(100, 0, 9)),
     ],
 )
 def test_what_does_not_matter(measured: Measured) -> None:

@@ -75,6 +75,6 @@ def test_zswap_that_cannot_be_kept_out(path: Path, undo: ExitStack) -> None:
         assert (done.returncode, found["verdict"], found["reasons"]) == (0, "proven", [])
     else:
         assert (done.returncode, found["verdict"]) == (3, "inconclusive")
-        (text,) = [r["text"] for r in found["reasons"] if "zswap took" in r["text"]]
+        (text,) = [r["text"] for r in found["reasons"] if "zswap took " in r["text"]]
         assert "no control group above has the memory controller" in text
     assert area(path) is None

@@ -52,7 +52,14 @@ WORKS = {
         ("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py", "tests/vm/guest_rare.py"), 90
     ),
     "storage": Work(("tests/vm/guest_storage.py",), 0),
-    "witness": Work(("tests/kernel/test_witness.py", "tests/vm/guest_witness.py"), 0),
+    "witness": Work(
+        (
+            "tests/kernel/test_witness.py",
+            "tests/vm/guest_witness.py",
+            "tests/vm/guest_prove_memory.py",
+        ),
+        0,
+    ),
 }
 JOBS = [Job(work, suite) for work in WORKS for suite in SUITES]
 

@@ -6,6 +6,7 @@ Sizes are bytes. None is "not known" or "does not apply", never zero.
 from typing import NamedTuple
 
 from swapctl.facts import ExtentMap, Host, Mount, Snapshot, SwapArea, SwapHeader, Unknown
+from swapctl.storage_facts import Layer
 
 
 class Seen(NamedTuple):
@@ -20,7 +21,8 @@ class Seen(NamedTuple):
 
 class AreaStatus(NamedTuple):
     """One active area. `type` is file, partition or zram; `extents` are contiguous pieces;
-    `verdict` is that of `check`, or "stale" when the path leads elsewhere."""
+    `verdict` is that of `check`, or "stale" when the path leads elsewhere; `storage` are the
+    layers below, None where there is no block device or the area is stale."""
 
     name: str
     type: str
@@ -36,6 +38,7 @@ class AreaStatus(NamedTuple):
     verdict: str
     stale: bool | None
     note: str | None
+    storage: tuple[Layer, ...] | Unknown | None
 
 
 class Zswap(NamedTuple):
@@ -83,12 +86,13 @@ def _extents(s: Snapshot) -> int | None:
 def area_status(seen: Seen, verdict: str) -> AreaStatus:
     """The record of an area; of one that is stale only what the kernel itself says."""
     area, s = seen.area, seen.snapshot
-    mount = header = device = None
+    mount = header = device = storage = None
     if s is not None and not seen.stale:
         # A device's own mount would be that of /dev.
         mount = s.mount if isinstance(s.mount, Mount) and area.kind == "file" else None
         header = s.header if isinstance(s.header, SwapHeader) else None
         device = None if isinstance(s.device, Unknown) or s.device is None else s.device.name
+        storage = s.storage
     zram = area.kind == "partition" and (device or "").startswith("zram")
     return AreaStatus(
         name=area.path,
@@ -105,4 +109,5 @@ def area_status(seen: Seen, verdict: str) -> AreaStatus:
         verdict=verdict,
         stale=seen.stale,
         note=seen.note,
+        storage=storage,
     )

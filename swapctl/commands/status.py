@@ -40,14 +40,16 @@ def run(
     output_format: str = "text",
     plain: bool = False,
     output: str | None = None,
+    tree: bool = False,
 ) -> int:
     """Show the areas; it reports and does not judge, so only an inactive path is a finding."""
     columns = DEFAULT_COLUMNS if output is None else select(COLUMNS, output)
     status = gather_status(paths)
     if output_format == "json":
-        emit(status_json(status))
+        emit(status_json(status, tree=tree))
     elif status.areas or not status.inactive:
-        emit(status_text(status, columns, plain=plain, markdown=output_format == "markdown"))
+        markdown = output_format == "markdown"
+        emit(status_text(status, columns, plain=plain, markdown=markdown, tree=tree))
     for path in status.inactive:
         complain(f"swapctl: {shown(path)}: not active")
     return ExitCode.FINDINGS if status.inactive else ExitCode.OK

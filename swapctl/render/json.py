@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from swapctl import __version__
-from swapctl.facts import Host, Snapshot, Unknown
+from swapctl.facts import Host, Unknown
 from swapctl.rules import Report
 from swapctl.rules.engine import Finding, Rule
 from swapctl.storage_facts import Layer
@@ -79,13 +79,13 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
-def storage(snapshot: Snapshot) -> Any:
-    """The layers below the candidate as a tree; null where there is no block device."""
-    if snapshot.storage is None or isinstance(snapshot.storage, Unknown):
-        return _plain(snapshot.storage)
+def storage(layers: tuple[Layer, ...] | Unknown | None) -> Any:
+    """The layers below a candidate as a tree; null where there is no block device."""
+    if layers is None or isinstance(layers, Unknown):
+        return _plain(layers)
     roots: list[dict[str, Any]] = []
     above: list[tuple[int, dict[str, Any]]] = []
-    for layer in snapshot.storage:
+    for layer in layers:
         node = _layer(layer)
         while above and above[-1][0] >= layer.depth:
             above.pop()
@@ -102,7 +102,7 @@ def target(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "active": report.active,
         "swapon": report.swapon._asdict(),
-        "storage": storage(report.snapshot),
+        "storage": storage(report.snapshot.storage),
         "findings": [finding(one) for one in outcome.findings],
         "undecided": [
             {"rule": u.rule_id, "lacks": u.lacks, "reason": u.reason} for u in outcome.undecided

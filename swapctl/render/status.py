@@ -29,9 +29,15 @@ NO_AREAS = "no active swap areas"
 
 
 def status_text(
-    status: Status, columns: Sequence[Column[AreaStatus]], *, plain: bool, markdown: bool = False
+    status: Status,
+    columns: Sequence[Column[AreaStatus]],
+    *,
+    plain: bool,
+    markdown: bool = False,
+    tree: bool = False,
 ) -> str:
-    """The table and the lines below it; `plain` prints sizes as bytes."""
+    """The table and the lines below it; `plain` prints sizes as bytes, `tree` adds what lies below
+    each area."""
     blocks = [NO_AREAS]
     if status.areas:
         table = table_markdown if markdown else table_text
@@ -42,7 +48,19 @@ def status_text(
     totals = "\n".join(_below(status, plain))
     if totals:
         blocks.append(totals)
+    if tree:
+        trees = ["\n".join(_tree(area)) for area in status.areas]
+        blocks += [f"```text\n{one}\n```" for one in trees] if markdown else trees
     return "\n\n".join(blocks)
+
+
+def _tree(area: AreaStatus) -> Iterator[str]:
+    from swapctl.render.storage import storage_lines
+
+    name = shown(area.name)
+    if area.storage is None:
+        yield f"{name}: {'stale' if area.stale else 'no block device below'}"
+    yield from storage_lines(area.storage, name)
 
 
 def _below(status: Status, plain: bool) -> Iterator[str]:
@@ -100,11 +118,19 @@ def _zswap_record(zswap: Zswap) -> dict[str, Any]:
     }
 
 
-def status_json(status: Status) -> str:
-    """The document: all columns, whichever the table shows."""
+def status_json(status: Status, *, tree: bool = False) -> str:
+    """The document: all columns, whichever the table shows; with `tree` the storage below."""
     from swapctl.render import json
 
-    areas = [{**record(COLUMNS, a), **name_record(a.name), "note": a.note} for a in status.areas]
+    areas = [
+        {
+            **record(COLUMNS, a),
+            **name_record(a.name),
+            "note": a.note,
+            **({"storage": json.storage(a.storage)} if tree else {}),
+        }
+        for a in status.areas
+    ]
     return json.dump(
         json.document(
             status.host,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from swapctl.facts import Snapshot, Unknown
+from swapctl.facts import Unknown
 from swapctl.rules.storage import described, part_text
 from swapctl.storage_facts import Layer
 from swapctl.text import shown
@@ -11,15 +11,17 @@ from swapctl.units import format_bytes
 _DEEPEST = 32
 
 
-def storage_lines(s: Snapshot) -> Iterator[str]:
-    """The layers below the candidate, each further in than the one above it."""
-    if s.storage is None:
+def storage_lines(
+    layers: tuple[Layer, ...] | Unknown | None, title: str = "storage"
+) -> Iterator[str]:
+    """The layers below a candidate, each further in than the one above it."""
+    if layers is None:
         return
-    yield "storage:"
-    if isinstance(s.storage, Unknown):
-        yield f"    not known: {s.storage.what}: {shown(s.storage.reason)}"
+    yield f"{title}:"
+    if isinstance(layers, Unknown):
+        yield f"    not known: {layers.what}: {shown(layers.reason)}"
         return
-    for layer in s.storage:
+    for layer in layers:
         indent = "    " * (1 + max(0, min(layer.depth, _DEEPEST)))
         words = [word for word in (_nature(layer), part_text(layer)) if word]
         yield f"{indent}{described(layer)}{': ' if words else ''}{'; '.join(words)}"

@@ -126,7 +126,7 @@ def report_text(report: Report, *, verbose: bool = False, color: bool = False) -
     if verbose:
         from swapctl.render.storage import storage_lines
 
-        below = list(storage_lines(report.snapshot))
+        below = list(storage_lines(report.snapshot.storage))
         lines += ["", *below] if below else []
         lines += ["", f"passed: {', '.join(outcome.passed) or 'none'}"]
         lines += [f"not applicable: {', '.join(outcome.not_applicable) or 'none'}"]

@@ -100,6 +100,21 @@ def test_status_agrees_with_the_kernel(ext4: Path) -> None:
     assert found["verdict"] in ("ready", "usable", "unsafe")
 
 
+def test_the_tree_is_that_of_check(ext4: Path) -> None:
+    path = make_area(ext4 / "swapfile")
+    with active(path):
+        checked = json.loads(swapctl("check", "--json", path).stdout)["targets"][0]["storage"]
+        assert the_area(path, "--tree")["storage"] == checked
+        printed = swapctl("status", "--tree", path).stdout.splitlines()
+        lines = [line.strip() for line in swapctl("check", "-v", path).stdout.splitlines()]
+    assert checked[0]["kind"] == "loop"
+    at = printed.index(f"{path}:")
+    drawn = [line.strip() for line in printed[at + 1 :]]
+    first = lines.index("storage:") + 1
+    assert len(drawn) >= 2
+    assert lines[first : first + len(drawn)] == drawn
+
+
 @pytest.mark.needs("tool swapon")
 def test_status_agrees_with_swapon_show(ext4: Path) -> None:
     path = make_area(ext4 / "swapfile")

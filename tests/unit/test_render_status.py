@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swapctl.facts import Host, SwapArea, Unknown
+from swapctl.facts import Host, Snapshot, SwapArea, Unknown
 from swapctl.gather import areas
 from swapctl.render.monitor import (
     event_line,
@@ -18,8 +18,11 @@ from swapctl.render.monitor import (
     plain_line,
 )
 from swapctl.render.status import COLUMNS, DEFAULT_COLUMNS, status_json, status_text
+from swapctl.render.text import report_text
+from swapctl.rules import judge
 from swapctl.samples import Delta, Event, Holder, Memory, Reading, Sample, Stall
 from swapctl.status import AreaStatus, Seen, Status, Zram, Zswap, area_status
+from tests.unit.snapshots_storage import EXT4, LOOP
 
 MIB = 1 << 20
 NOT_READ = Unknown("limit", "not looked up")
@@ -39,6 +42,7 @@ AREA = AreaStatus(
     verdict="ready",
     stale=False,
     note=None,
+    storage=EXT4.storage,
 )
 LOST = AREA._replace(
     name="/mnt/caf\udce9",
@@ -48,6 +52,7 @@ LOST = AREA._replace(
     verdict="stale",
     stale=True,
     note="the path leads nowhere (ENOENT)",
+    storage=None,
 )
 STATUS = Status(HOST, (AREA,), None, (), ())
 ACTIVE = SwapArea("/swapfile", "file", 100 * MIB, 10 * MIB, -2, False, None, None)
@@ -95,6 +100,49 @@ def test_stale_area_is_told_below_the_table() -> None:
     lines = text(STATUS._replace(areas=(LOST,)))
     assert lines[1].split()[-4:] == ["-", "-", "-", "stale"]
     assert lines[3] == r"$'/mnt/caf\xe9': the path leads nowhere (ENOENT)"
+
+
+NO_DEVICE = AREA._replace(name="/mnt/nfs/swap", storage=None)
+NOT_SEEN = AREA._replace(name="/mnt/far", storage=Unknown("block devices", "no sysfs"))
+
+
+def test_the_storage_below_is_a_tree_under_each_name() -> None:
+    several = STATUS._replace(areas=(AREA, LOST, NO_DEVICE, NOT_SEEN))
+    assert text(several, tree=True)[: len(text(several))] == text(several)
+    assert text(several, tree=True)[len(text(several)) :] == [
+        "",
+        "/swapfile:",
+        *check_text(EXT4, "storage:"),
+        "",
+        r"$'/mnt/caf\xe9': stale",
+        "",
+        "/mnt/nfs/swap: no block device below",
+        "",
+        "/mnt/far:",
+        "    not known: block devices: no sysfs",
+    ]
+    marked = text(several, tree=True, markdown=True)
+    assert (marked.count("```text"), marked.count("```")) == (4, 4)
+
+
+def check_text(s: Snapshot, title: str) -> list[str]:
+    """The lines of a block of `check -v` below its title, as deep as they are in `status`."""
+    lines = report_text(judge(s), verbose=True).split("\n")
+    block = lines[next(n for n, line in enumerate(lines) if line.strip() == title) :]
+    own = len(block[0]) - len(block[0].lstrip())
+    deeper = [line[own:] for line in block[1:]]
+    return deeper[: next(n for n, line in enumerate(deeper) if line[:1] != " ")]
+
+
+def test_the_storage_below_is_in_json_when_asked_for() -> None:
+    status = STATUS._replace(areas=(AREA, LOST, NOT_SEEN))
+    assert all("storage" not in area for area in document(status)["areas"])
+    first, stale, unseen = json.loads(status_json(status, tree=True))["areas"]
+    (loop,) = first["storage"]
+    assert (loop["kind"], loop["name"], loop["number"]) == ("loop", LOOP.name, LOOP.number)
+    assert [layer["kind"] for layer in loop["below"]] == ["filesystem"]
+    assert stale["storage"] is None
+    assert unseen["storage"] == {"unknown": {"what": "block devices", "reason": "no sysfs"}}
 
 
 def test_zswap_and_zram_lines() -> None:

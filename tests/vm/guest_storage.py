@@ -345,4 +345,4 @@ def test_eight_layers(tmp_path: Path, undo: ExitStack) -> None:
         *("dm-linear", "loop", "filesystem", "disk"),
     ]
     assert [layer.depth for layer in layers(report)] == list(range(10))
-    assert found(report) == set(), "\n".join(storage_lines(report.snapshot))
+    assert found(report) == set(), "\n".join(storage_lines(report.snapshot.storage))

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import inf
@@ -21,6 +22,8 @@ from swapctl.plan import Plan
 from swapctl.rules import in_the_way, judge
 
 CHUNK = 16 * 2**20
+_BLOCK = 4096
+_MARK = struct.Struct("=Q")
 Progress = Callable[[int, int], None]
 
 _REASONS = {
@@ -80,14 +83,24 @@ def _go_direct(fd: int, flags: int) -> bool:
     return True
 
 
-def _write(work: Work) -> None:
-    """Zeros over the whole file, in large aligned chunks out of one buffer."""
+def _mark(chunk: memoryview, start: int) -> None:
+    """Make every block another one than all before it, so that none can be found to be there."""
+    for at in range(0, len(chunk), _BLOCK):
+        _MARK.pack_into(chunk, at, start + at)
+
+
+def _write(work: Work, *, random: bool = False) -> None:
+    """Zeros or random data over the whole file, in large aligned chunks out of one buffer."""
     fd, size = work.file.fd, work.plan.size
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     direct = _go_direct(fd, flags)
-    with mmap.mmap(-1, min(CHUNK, size)) as zeros, memoryview(zeros) as view:
+    with mmap.mmap(-1, min(CHUNK, size)) as buffer, memoryview(buffer) as view:
+        if random:
+            view[:] = os.urandom(len(view))
         done = 0
         while done < size:
+            if random:
+                _mark(view, done)
             try:
                 done += os.pwrite(fd, view[: size - done], done)
             except OSError as error:
@@ -149,6 +162,7 @@ ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
         "allocate": _allocate,
         "allocate-sections": _allocate_sections,
         "write": _write,
+        "write-random": lambda work: _write(work, random=True),
         "write-zeroes": _write_zeroes,
         "header": _write_header,
         "sync": lambda work: os.fsync(work.file.fd),

@@ -12,10 +12,21 @@ from swapctl.facts import (
     FilesystemState,
     Host,
     Mount,
+    Snapshot,
     SwapArea,
     Unknown,
 )
 from swapctl.network_facts import NetworkFacts
+from swapctl.storage_facts import Layer
+
+
+class Room(NamedTuple):
+    """A layer below that has to allocate when the file is written: at most `lacking` bytes, of
+    which `free` are left. `name` is the layer's."""
+
+    name: str
+    lacking: int
+    free: int | Unknown
 
 
 class Place(NamedTuple):
@@ -24,9 +35,11 @@ class Place(NamedTuple):
     `existing` is the kind of object that already has the name. `size` and `reserve` are bytes.
     `wanted_type` is the filesystem type asked for. `data_profiles` are those of btrfs' data block
     groups, () elsewhere; `section` is the size of f2fs' sections in bytes, of which `size` is a
-    multiple, 0 elsewhere. `network` is None where no server is involved. `makes` says that the
-    directory is to be made too: "", "directory" or "subvolume". Everything else describes the
-    directory, or the one above where it is still to be made.
+    multiple, 0 elsewhere. `network` is None where no server is involved. `storage` are the layers
+    below all of the filesystem, None where there is no block device; `rooms` those among them that
+    have to allocate. `makes` says that the directory is to be made too: "", "directory" or
+    "subvolume". `method` and `discard` are what was asked for, of writing the file and of using it.
+    Everything else describes the directory, or the one above where it is still to be made.
     """
 
     path: str
@@ -46,6 +59,17 @@ class Place(NamedTuple):
     device: Device | Unknown | None
     network: NetworkFacts | Unknown | None
     section: int | Unknown
+    storage: tuple[Layer, ...] | Unknown | None
+    rooms: tuple[Room, ...] | Unknown
+    method: str = "auto"
+    discard: str | None = None
+
+
+class Entering(NamedTuple):
+    """A candidate that is to be activated, and the policy of discarding that was asked for."""
+
+    snapshot: Snapshot
+    discard: str | None
 
 
 class Leaving(NamedTuple):

@@ -8,6 +8,7 @@ from swapctl.filesystems import lookup
 from swapctl.place import Place
 from swapctl.text import quoted, shown
 from swapctl.units import format_bytes
+from swapctl.zeros import doubtful, kept
 
 METHODS = ("auto", "write", "write-zeroes", "fallocate")
 
@@ -41,15 +42,31 @@ class Plan(NamedTuple):
 
 
 def choose_method(place: Place, wanted: str) -> str:
-    """The method for `auto`: let the device write the zeroes where it can do it by itself and
-    nothing thin may lie below, else write them."""
+    """The method for `auto`: let the device write the zeroes where it can do it by itself and is a
+    disk that keeps them, else write them."""
+    device, layers = place.device, place.storage
     if wanted != "auto":
         return wanted
-    device = place.device
-    if device is None or isinstance(device, Unknown):
+    if device is None or isinstance(device, Unknown) or layers is None:
         return "write"
-    whole = not device.slaves and device.backing_file is None
-    return "write-zeroes" if whole and device.write_zeroes_unmap_max_bytes else "write"
+    if isinstance(layers, Unknown) or doubtful(layers):
+        return "write"
+    plain = all(layer.kind in ("disk", "partition") for layer in layers)
+    return "write-zeroes" if plain and device.write_zeroes_unmap_max_bytes else "write"
+
+
+def _writing(place: Place, path: str) -> Step:
+    """Zeros where all layers below keep them; else what can be neither left out nor compressed nor
+    found to be there already."""
+    zeros = kept(place.mount, place.storage)
+    data = "zeros" if zeros else "random data, as zeros may not be stored below"
+    source = "/dev/zero" if zeros else "/dev/urandom"
+    return Step(
+        "write" if zeros else "write-random",
+        f"write every block with {data}, past the page cache",
+        f"dd if={source} of={path} bs=16M count={place.size} iflag=count_bytes,fullblock "
+        "oflag=direct conv=notrunc,fsync",
+    )
 
 
 def make_plan(
@@ -96,14 +113,7 @@ def make_plan(
         steps.append(Step("allocate", f"allocate {format_bytes(size)} in one go", allocate))
     chosen = choose_method(place, method)
     if chosen == "write":
-        steps.append(
-            Step(
-                "write",
-                "write every block with zeros, past the page cache",
-                f"dd if=/dev/zero of={path} bs=16M count={size} iflag=count_bytes "
-                "oflag=direct conv=notrunc,fsync",
-            )
-        )
+        steps.append(_writing(place, path))
     elif chosen == "write-zeroes":
         steps.append(
             Step(

@@ -8,15 +8,18 @@ from swapctl.gather import snapshot
 from swapctl.gather.patience import of_command
 from swapctl.output import emit, use_color
 from swapctl.render.active import area_json, area_text
-from swapctl.rules import in_the_way, judge
-from swapctl.rules.catalogue import RULES
-from swapctl.rules.engine import Severity
+from swapctl.rules import Report, in_the_way, judge, with_more
+from swapctl.rules.engine import Severity, evaluate
 from swapctl.text import shown
 
 
 def check_allowed(names: tuple[str, ...]) -> None:
     """--allow lifts unsafe rules by name, nothing else."""
-    unsafe = {r.id for r in RULES if r.severity is Severity.UNSAFE}
+    if not names:
+        return
+    from swapctl.rules.catalogue import ALL_RULES
+
+    unsafe = {r.id for r in ALL_RULES if r.severity is Severity.UNSAFE}
     for name in names:
         if name not in unsafe:
             raise SwapctlError(
@@ -24,6 +27,17 @@ def check_allowed(names: tuple[str, ...]) -> None:
                 hint=f"--allow takes: {', '.join(sorted(unsafe))}.",
                 code=ExitCode.USAGE,
             )
+
+
+def asked_for(report: Report, discard: str | None) -> Report:
+    """The report with what is to be said of the way in which the area is to be activated."""
+    if discard is None:
+        return report
+    from swapctl.place import Entering
+    from swapctl.rules.catalogue import ENTERING_RULES
+
+    outcome = evaluate(ENTERING_RULES, Entering(report.snapshot, discard))
+    return with_more(report, outcome)
 
 
 def run(
@@ -40,7 +54,7 @@ def run(
     """Activate an area unless something stands in its way."""
     check_allowed(allow)
     patience = of_command()
-    report = judge(snapshot(path, patience))
+    report = asked_for(judge(snapshot(path, patience)), discard)
     area = find_area(path, patience) if report.active else None
     if area is None and in_the_way(report.outcome, allow):
         if not quiet:

@@ -6,7 +6,8 @@ import time
 
 from swapctl import apply
 from swapctl.activate import activate
-from swapctl.commands.on import check_allowed
+from swapctl.commands.check import print_reports
+from swapctl.commands.on import asked_for, check_allowed
 from swapctl.commands.signals import interruptible
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Mount, SwapHeader
@@ -121,7 +122,7 @@ def run(
         reserve=kept,
         wanted_type=fstype,
         patience=patience,
-    )
+    )._replace(method=method, discard=discard)
     report = _wanted_already(place, label, uuid, allow)
     plan = None
     start = time.monotonic()
@@ -139,6 +140,10 @@ def run(
         with interruptible():
             apply.run(plan, _progress(quiet))
         report = judge(snapshot(plan.path))
+    elif switch_on and not report.active and in_the_way(asked_for(report, discard).outcome, allow):
+        if not quiet:
+            print_reports([asked_for(report, discard)], output_format, verbose=False, color=False)
+        return ExitCode.FINDINGS
     seconds = time.monotonic() - start
     if output_format == "text" and not quiet:
         emit(done_text(report, plan, seconds))

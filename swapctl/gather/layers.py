@@ -1,7 +1,7 @@
-"""What lies below the candidate: where the walk down begins."""
+"""What lies below the candidate, or a place for one: where the walk down begins."""
 
 from swapctl.f2fs_facts import F2fsState
-from swapctl.facts import File, Snapshot, SwapHeader
+from swapctl.facts import File, Mount, Snapshot, SwapHeader
 from swapctl.filesystems import lookup
 from swapctl.gather.devices import devices
 from swapctl.gather.ranges import Ranges, merged
@@ -33,6 +33,23 @@ def _blocks(reader: int | Unknown, size: int) -> Ranges | None:
 def _plain(number: str) -> bool:
     found = attempt("device", lambda: sysblock.layered(sysblock.entry(number)))
     return isinstance(found, Unknown) or not found
+
+
+def below(mount: Mount | Unknown, fd: int) -> tuple[Layer, ...] | Unknown | None:
+    """The layers below all of a filesystem, for a new file may come to lie anywhere on it; `fd` is
+    something there. None for what lies on no block device."""
+    if isinstance(mount, Unknown):
+        return mount
+    row = lookup(mount.fstype)
+    if row is not None and row.mechanism in ("none", "count"):
+        return None
+    found = devices(fd, mount)
+    if isinstance(found, Unknown):
+        return found
+    walk = Walk()
+    for number in found:
+        walk.visit(number, None)
+    return tuple(walk.layers)
 
 
 def look(s: Snapshot, file: File, reader: int | Unknown) -> tuple[Layer, ...] | Unknown | None:

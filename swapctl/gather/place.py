@@ -8,7 +8,7 @@ from collections.abc import Callable
 from swapctl.errors import ExitCode, SwapctlError, errno_name
 from swapctl.facts import Mount, Unknown
 from swapctl.filesystems import SERVED, lookup
-from swapctl.gather import candidate, f2fs, machine
+from swapctl.gather import candidate, f2fs, layers, machine, room
 from swapctl.gather.candidate import KINDS
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
@@ -204,6 +204,7 @@ def _look(
             size = -(-size // section) * section
         on_btrfs = not isinstance(mount, Unknown) and mount.fstype == "btrfs"
         areas = machine.areas()
+        below = layers.below(mount, fd)
         return Place(
             path=target,
             directory=directory,
@@ -222,6 +223,8 @@ def _look(
             device=device_below(mount),
             network=None,
             section=section,
+            storage=below,
+            rooms=below if isinstance(below, Unknown) else room.rooms(below or (), size),
         )
     finally:
         os.close(fd)

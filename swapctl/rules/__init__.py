@@ -111,6 +111,12 @@ def _outcome(subject: Subject, snapshot: Snapshot) -> Outcome:
     return evaluate(rules_of(subject), snapshot)
 
 
+def with_more(report: Report, outcome: Outcome) -> Report:
+    """The report with what further rules said; they are none of swapon(2)'s."""
+    everything = merged((report.outcome, outcome))
+    return report._replace(verdict=verdict_of(everything), outcome=everything)
+
+
 def judge(snapshot: Snapshot) -> Report:
     """Apply every rule to the snapshot. Pure: the same snapshot gives the same report."""
     outcome = merged(_outcome(subject, snapshot) for subject in SUBJECTS)

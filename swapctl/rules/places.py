@@ -2,15 +2,23 @@
 
 from swapctl.facts import File, Mount, Opening, Snapshot, need
 from swapctl.filesystems import lookup
-from swapctl.place import Place
-from swapctl.rules import collect, in_the_way, network, network_links, nfs, nfs_transport, security
-from swapctl.rules.catalogue import PLACE_RULES
-from swapctl.rules.engine import Outcome, evaluate
+from swapctl.place import Entering, Place
+from swapctl.rules import in_the_way, rules_of, security
+from swapctl.rules.catalogue import BELOW_RULES, ENTERING_RULES, PLACE_RULES
+from swapctl.rules.engine import Outcome, evaluate, merged
+from swapctl.rules.index import SUBJECTS
 
+_SUBJECTS = ("nfs", "network", "storage")
 FILE_RULES = (
-    *collect(nfs, nfs_transport, network, network_links),
+    *(r for s in SUBJECTS if s.module.partition("_")[0] in _SUBJECTS for r in rules_of(s)),
     security.file_mode,
     security.file_owner,
+)
+
+# What is not there yet under the file is there when all of it has been written; so these say
+# nothing of a place, only of its product. All other layers stay what they are.
+MENDED_BY_WRITING = frozenset(
+    {"storage-loop-holes", "storage-loop-unwritten", "storage-loop-shared"}
 )
 
 
@@ -66,18 +74,26 @@ def future(place: Place) -> Snapshot:
         network=place.network,
         f2fs=None,
         mechanism=None,
-        storage=None,
+        storage=place.storage,
     )
 
 
 def judge_place(place: Place, allowed: tuple[str, ...]) -> Outcome:
     """What keeps a swapfile from being made here; the same place gives the same answer.
 
-    A mount that would make it unsafe is known before anything is written. What the rules about
-    files cannot decide yet does not stop it: the verdict on the file will say so.
+    A mount, or a layer below, that would make it unsafe is known before anything is written. What
+    the rules about files cannot decide yet does not stop it, nor does what writing mends: the
+    verdict on the file will say so.
     """
     outcome = evaluate(PLACE_RULES, place)
     if outcome.findings or outcome.undecided:
         return outcome
-    expected = evaluate(FILE_RULES, future(place))
+    file = future(place)
+    expected = merged(
+        (
+            evaluate(BELOW_RULES, place),
+            evaluate((r for r in FILE_RULES if r.id not in MENDED_BY_WRITING), file),
+            evaluate(ENTERING_RULES, Entering(file, place.discard)),
+        )
+    )
     return outcome._replace(findings=in_the_way(expected, allowed))

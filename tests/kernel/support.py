@@ -101,6 +101,12 @@ def prepared(path: Path, size: str = "4M", *arguments: str) -> Path:
     return path
 
 
+def unlike(content: bytes) -> bool:
+    """Are all blocks random, and none like another one?"""
+    found = [content[at : at + 4096] for at in range(0, len(content), 4096)]
+    return len(set(found)) == len(found) and min(len(set(one)) for one in found) > 200
+
+
 def document(done: Done) -> dict[str, Any]:
     """The JSON that a run printed."""
     found: dict[str, Any] = json.loads(done.stdout)

@@ -55,10 +55,14 @@ def test_on_with_a_priority_then_again(home: Path) -> None:
     assert (same["changed"], same["active"], same["priority"]) == (False, True, 5)
 
 
+# These are on loop devices, which pass discards on.
+ALLOW = ("--allow", "discard-unmaps")
+
+
 @pytest.mark.parametrize("policy", ["once", "pages", "both"])
 def test_discard_policies(home: Path, policy: str) -> None:
     path = prepared(home / "swap")
-    done = swapctl("on", path, "--discard", policy, "--json")
+    done = swapctl("on", path, "--discard", policy, *ALLOW, "--json")
     (made,) = document(done)["targets"]
     assert (done.returncode, made["changed"], made["active"]) == (0, True, True)
     assert made["size_bytes"] == made["swapon"]["usable_bytes"]
@@ -66,7 +70,8 @@ def test_discard_policies(home: Path, policy: str) -> None:
 
 
 def test_prepare_and_on_in_one(home: Path) -> None:
-    path = prepared(home / "swap", "4M", "--on", "--priority", "3", "--discard", "once")
+    words = ("--on", "--priority", "3", "--discard", "once", *ALLOW)
+    path = prepared(home / "swap", "4M", *words)
     found = area(path)
     assert found is not None
     assert found.priority == 3

@@ -62,7 +62,7 @@ class Fault(NamedTuple):
 
 
 ALLOCATE = "cannot allocate 40.0 MiB in one go"
-WRITE = "cannot write every block with zeros, past the page cache"
+WRITE = "cannot write every block with "
 SYNC = "cannot wait until all of it is on the disk"
 PUBLISH = "cannot give it its name"
 FULL = "the filesystem is full"

@@ -1,12 +1,14 @@
-"""Places for new files, and areas to be left, that violate and pass each rule about them."""
+"""Places for new files, and areas to be entered and left, that violate and pass each rule about
+them."""
 
 import os
 from typing import Any
 
 from swapctl.facts import SwapArea, need
-from swapctl.place import Leaving, Place
+from swapctl.place import Entering, Leaving, Place, Room
 from tests.golden.regenerate import report
 from tests.unit.snapshots import alter
+from tests.unit.snapshots_storage import EXT4, PLAIN, disk
 
 MIB = 2**20
 
@@ -35,6 +37,8 @@ def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 *
         device=s.device,
         network=s.network,
         section=0,
+        storage=s.storage,
+        rooms=(),
     )
 
 
@@ -68,11 +72,23 @@ PLACES: dict[str, tuple[Place, Place]] = {
         mounted(fstype="f2fs", super_options=("rw", "mode=lfs")),
         mounted(fstype="f2fs", super_options=("rw", "mode=adaptive")),
     ),
+    "place-no-room-below": (
+        changed(rooms=(Room("/images", 64 * MIB, 64 * MIB - 1),)),
+        changed(rooms=(Room("/images", 64 * MIB, 64 * MIB),)),
+    ),
+    "place-zeros-dropped": (
+        changed(method="write-zeroes"),
+        changed(method="write-zeroes", storage=disk().storage),
+    ),
     "size-too-small": (changed(size=9 * GOOD.host.page_size), GOOD),
     "size-too-large": (changed(size=2**32 * GOOD.host.page_size), GOOD),
 }
 
 AREA = SwapArea("/swapfile", "file", 64 * MIB, 32 * MIB, -2, False, "8:1", 12)
+
+ENTERINGS: dict[str, tuple[Entering, Entering]] = {
+    "discard-unmaps": (Entering(EXT4, "once"), Entering(PLAIN, "once")),
+}
 
 LEAVINGS: dict[str, tuple[Leaving, Leaving]] = {
     "memory-short": (Leaving(AREA, 16 * MIB, 15 * MIB), Leaving(AREA, 16 * MIB, 16 * MIB)),

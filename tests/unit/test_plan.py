@@ -15,8 +15,10 @@ from swapctl.place import Place
 from swapctl.plan import METHODS, Plan, choose_method, make_plan
 from swapctl.rules.catalogue import PLACE_RULES
 from swapctl.rules.engine import evaluate
+from swapctl.storage_facts import Layer
 from tests.golden.regenerate import report
 from tests.kernel.loopfs import FILESYSTEMS, make
+from tests.unit import snapshots_storage as storage
 from tests.unit.snapshots import alter
 from tests.unit.snapshots_place import MIB, place
 
@@ -30,6 +32,7 @@ ORDER = (
         "pin",
         "allocate",
         "write",
+        "write-random",
         "write-zeroes",
     ),
     *("header", "sync", "verify", "publish"),
@@ -61,7 +64,7 @@ def on_f2fs(*options: str) -> Place:
 
 def test_f2fs_pins_before_there_are_blocks() -> None:
     made = plan(on_f2fs("mode=adaptive"))
-    assert actions(made)[:4] == ["create", "pin", "allocate-sections", "write"]
+    assert actions(made)[:4] == ["create", "pin", "allocate-sections", "write-random"]
     assert made.steps[2].text == "allocate 64.0 MiB in whole sections of 4.0 MiB"
 
 
@@ -88,7 +91,8 @@ def test_order(machine: str, method: str, makes: str) -> None:
     assert ("nocow" in found) == (machine == "btrfs-ready")
     assert [a for a in found if a.startswith("make-")] == ([f"make-{makes}"] if makes else [])
     wrote = [action for action in found if action.startswith("write")]
-    assert wrote == {"write-zeroes": ["write-zeroes"], "fallocate": []}.get(method, ["write"])
+    expected = {"write-zeroes": ["write-zeroes"], "fallocate": []}
+    assert wrote == expected.get(method, ["write-random"])  # they are on a virtual disk
 
 
 def disk(**changes: object) -> Device:
@@ -99,26 +103,51 @@ def disk(**changes: object) -> Device:
     return alter(seen, **{**able, **changes})
 
 
+(OWN_DISK,) = need(storage.disk().storage) or ()
+LOST = Unknown("block device", "no sysfs")
+PLAIN = storage.disk().storage
+# The device, the layers, the method and whether zeros are kept.
 DEVICES = {
-    "disk": (disk(), "write-zeroes"),
-    "disk that cannot": (disk(write_zeroes_unmap_max_bytes=0), "write"),
-    "disk of an old kernel": (disk(write_zeroes_unmap_max_bytes=None), "write"),
-    "loop": (disk(backing_file="/images/a"), "write"),
-    "thin": (disk(name="dm-3", slaves=("dm-1", "dm-2")), "write"),
-    "none": (None, "write"),
-    "not known": (Unknown("block device", "no sysfs"), "write"),
+    "disk": (disk(), PLAIN, "write-zeroes", True),
+    "disk that cannot": (disk(write_zeroes_unmap_max_bytes=0), PLAIN, "write", True),
+    "disk of an old kernel": (disk(write_zeroes_unmap_max_bytes=None), PLAIN, "write", True),
+    "linear on a virtual disk": (disk(), storage.mapper("linear").storage, "write", False),
+    "loop on a disk": (disk(), storage.stack(storage.LOOP, OWN_DISK).storage, "write", True),
+    "loop on a virtual disk": (disk(), storage.EXT4.storage, "write", False),
+    "image in zfs": (disk(), storage.file(fstype="zfs").storage, "write", False),
+    "thin volume": (disk(), storage.mapper("thin").storage, "write", False),
+    "thin disk": (disk(), storage.disk(thin=True).storage, "write", False),
+    "virtual disk": (disk(), storage.disk(transport="virtio").storage, "write", False),
+    "iSCSI": (disk(), storage.disk(transport="iscsi").storage, "write", False),
+    "zram": (disk(), storage.device("zram", "zram0").storage, "write", False),
+    "VDO": (disk(), storage.mapper("vdo").storage, "write", False),
+    "none": (None, None, "write", True),
+    "not known": (LOST, LOST, "write", False),
+    "layers not known": (disk(), LOST, "write", False),
 }
 
 
-@pytest.mark.parametrize(("device", "method"), DEVICES.values(), ids=DEVICES)
-def test_zeroes_are_left_to_the_device_only_where_nothing_thin_can_be_below(
-    device: Device | Unknown | None, method: str
+@pytest.mark.parametrize(("device", "layers", "method", "zeros"), DEVICES.values(), ids=DEVICES)
+def test_zeroes_are_left_to_the_device_or_written_only_where_they_are_kept(
+    device: Device | Unknown | None,
+    layers: tuple[Layer, ...] | Unknown | None,
+    method: str,
+    zeros: bool,
 ) -> None:
-    here = place()._replace(device=device)
+    here = place()._replace(device=device, storage=layers)
     assert choose_method(here, "auto") == method
     assert plan(here).method == method
+    wrote = {a for a in actions(plan(here)) if a.startswith("write")}
+    assert wrote == {"write-zeroes" if method != "write" else "write" if zeros else "write-random"}
     for wanted in METHODS[1:]:
         assert choose_method(here, wanted) == wanted
+
+
+def test_a_server_may_drop_zeros() -> None:
+    """Where it does, it reports fewer blocks than the size, and swapon(2) refuses the file."""
+    nfs = need(place().mount)._replace(fstype="nfs4")
+    here = place()._replace(mount=nfs, device=None, storage=None)
+    assert "write-random" in actions(plan(here))
 
 
 def test_a_plan_repeats_the_request() -> None:

@@ -12,16 +12,24 @@ from swapctl.f2fs_facts import F2fsState
 from swapctl.facts import BtrfsState, File, Host, Snapshot, Unknown
 from swapctl.place import Place
 from swapctl.rules import judge, rules_of
-from swapctl.rules.catalogue import ALL_RULES, LEAVING_RULES, PLACE_RULES, RULES
+from swapctl.rules.catalogue import (
+    ALL_RULES,
+    BELOW_RULES,
+    ENTERING_RULES,
+    LEAVING_RULES,
+    PLACE_RULES,
+    RULES,
+)
 from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
 from swapctl.rules.index import SUBJECTS, Subject, always
 from swapctl.storage_facts import Layer
 from tests.golden.regenerate import MACHINES, report
 from tests.unit.snapshots import EXAMPLES, OPEN_QUESTIONS, alter
-from tests.unit.snapshots_place import LEAVINGS, PLACES
+from tests.unit.snapshots_place import ENTERINGS, LEAVINGS, PLACES
 
 each_rule = pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: rule.id)
 each_example = pytest.mark.parametrize("rule_id", EXAMPLES)
+OF_PLACES = (*PLACE_RULES, *BELOW_RULES)
 BY_ID = {rule.id: rule for rule in RULES}
 
 # Programs that fixes may name, with the packages that Debian has them in.
@@ -62,9 +70,10 @@ def test_documentation_has_the_one_shape(rule: Rule[Any]) -> None:
 def test_every_rule_has_examples() -> None:
     """One case that it finds or, where no fact can tell, asks about; and one that it passes."""
     assert sorted([*EXAMPLES, *OPEN_QUESTIONS]) == sorted(BY_ID)
-    assert sorted(PLACES) == sorted(rule.id for rule in PLACE_RULES)
+    assert sorted(PLACES) == sorted(rule.id for rule in (*PLACE_RULES, *BELOW_RULES))
+    assert sorted(ENTERINGS) == sorted(rule.id for rule in ENTERING_RULES)
     assert sorted(LEAVINGS) == sorted(rule.id for rule in LEAVING_RULES)
-    assert len(ALL_RULES) == len({*EXAMPLES, *OPEN_QUESTIONS, *PLACES, *LEAVINGS})
+    assert len(ALL_RULES) == len({*EXAMPLES, *OPEN_QUESTIONS, *PLACES, *ENTERINGS, *LEAVINGS})
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.module)
@@ -110,7 +119,7 @@ def finds_and_passes(rule_id: str, violating: Outcome, passing: Outcome) -> None
 @pytest.mark.parametrize("rule_id", PLACES)
 def test_a_rule_of_places_finds_and_passes(rule_id: str) -> None:
     violating, passing = PLACES[rule_id]
-    finds_and_passes(rule_id, evaluate(PLACE_RULES, violating), evaluate(PLACE_RULES, passing))
+    finds_and_passes(rule_id, evaluate(OF_PLACES, violating), evaluate(OF_PLACES, passing))
 
 
 @pytest.mark.parametrize("rule_id", PLACES)
@@ -118,7 +127,23 @@ def test_a_rule_of_places_never_passes_for_lack_of_facts(rule_id: str) -> None:
     violating, _ = PLACES[rule_id]
     for name in unknowable(Place):
         less = alter(violating, **{name: Unknown(name, "lost")})
-        assert state_of(rule_id, evaluate(PLACE_RULES, less)) in ("found", "undecided")
+        assert state_of(rule_id, evaluate(OF_PLACES, less)) in ("found", "undecided")
+
+
+@pytest.mark.parametrize("rule_id", ENTERINGS)
+def test_a_rule_of_entering_finds_and_passes(rule_id: str) -> None:
+    violating, passing = ENTERINGS[rule_id]
+    finds_and_passes(
+        rule_id, evaluate(ENTERING_RULES, violating), evaluate(ENTERING_RULES, passing)
+    )
+
+
+@pytest.mark.parametrize("rule_id", ENTERINGS)
+def test_a_rule_of_entering_never_passes_for_lack_of_facts(rule_id: str) -> None:
+    violating, _ = ENTERINGS[rule_id]
+    for name, less in without_a_fact(violating.snapshot):
+        outcome = evaluate(ENTERING_RULES, violating._replace(snapshot=less))
+        assert state_of(rule_id, outcome) in ("found", "undecided"), name
 
 
 @pytest.mark.parametrize("rule_id", LEAVINGS)

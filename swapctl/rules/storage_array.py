@@ -47,7 +47,7 @@ def _degraded(layer: Layer) -> tuple[Evidence, ...]:
     if layer.array is not None and layer.array.degraded:
         return seen("degraded", layer.array.degraded, f"{_MD}/degraded")
     words = _raid_words(layer)
-    if len(words) > 2 and "D" in words[2]:
+    if len(words) > 2 and not set("D-").isdisjoint(words[2]):  # dead, or not there
         return seen("health", words[2], TABLE)
     return ()
 

@@ -48,7 +48,7 @@ storage_nbd = layer_rule(
 
     Fix: prefer a local disk.
 
-    Source: sk_set_memalloc() in nbd_reconnect_socket() and nbd_add_socket(), drivers/block/nbd.c.
+    Source: sk_set_memalloc() in nbd_start_device() and nbd_reconnect_socket(), drivers/block/nbd.c.
     """,
 )
 

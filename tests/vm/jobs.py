@@ -51,7 +51,9 @@ WORKS = {
     "servers": Work(
         ("tests/vm/guest_nfs.py", "tests/vm/guest_cifs.py", "tests/vm/guest_rare.py"), 90
     ),
-    "storage": Work(("tests/vm/guest_storage.py", "tests/vm/guest_below.py"), 0),
+    "storage": Work(
+        ("tests/vm/guest_storage.py", "tests/vm/guest_below.py", "tests/vm/guest_targets.py"), 0
+    ),
     "witness": Work(
         (
             "tests/kernel/test_witness.py",

@@ -1,9 +1,9 @@
 """What lies below the candidate, or a place for one: where the walk down begins."""
 
 from swapctl.f2fs_facts import F2fsState
-from swapctl.facts import File, Mount, Snapshot, SwapHeader
+from swapctl.facts import Device, File, Mount, Snapshot, SwapHeader
 from swapctl.filesystems import lookup
-from swapctl.gather.devices import devices
+from swapctl.gather.devices import devices, realtime_source
 from swapctl.gather.ranges import Ranges, merged
 from swapctl.gather.reading import attempt
 from swapctl.gather.walk import Walk
@@ -33,6 +33,16 @@ def _blocks(reader: int | Unknown, size: int) -> Ranges | None:
 def _plain(number: str) -> bool:
     found = attempt("device", lambda: sysblock.layered(sysblock.entry(number)))
     return isinstance(found, Unknown) or not found
+
+
+def _on_first(state: F2fsState, device: Device | Unknown | None) -> bool:
+    """Does swap I/O get to the file's blocks, which it looks for on the first device only?"""
+    if state.devices == 1:
+        return True
+    walk = state.walk
+    if isinstance(walk, Unknown) or isinstance(device, Unknown) or device is None:
+        return False
+    return walk.end <= device.size and not walk.passes and walk.tail_at is None
 
 
 def below(mount: Mount | Unknown, fd: int) -> tuple[Layer, ...] | Unknown | None:
@@ -73,15 +83,13 @@ def walked(s: Snapshot, file: File, reader: int | Unknown) -> Walk | Unknown | N
     row = lookup(mount.fstype)
     if row is not None and row.mechanism in ("none", "count"):
         return None
-    if not isinstance(file.xflags, Unknown) and "realtime" in file.xflags:
-        return Unknown("block devices", "that of XFS for realtime files is not told apart")
-    if isinstance(s.f2fs, F2fsState) and s.f2fs.devices > 1:
-        return Unknown("block devices", "those of an f2fs on several are not told apart")
+    if isinstance(s.f2fs, F2fsState) and not _on_first(s.f2fs, s.device):
+        return Unknown("block devices", "the file is not on the first device of its f2fs alone")
     if isinstance(reader, Unknown):
         # Without the file there is no more to go by than what its mount says.
         found: tuple[str, ...] | Unknown = (
             Unknown("block devices", reader.reason)
-            if mount.device.startswith("0:")
+            if mount.device.startswith("0:") or realtime_source(mount)
             else (mount.device,)
         )
     else:

@@ -3,6 +3,7 @@
 To be run as root in a machine of its own, like guest_storage.py.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,17 +12,34 @@ from pathlib import Path
 
 import pytest
 
+from swapctl.facts import Unknown, need
 from swapctl.gather import snapshot
+from swapctl.gather.carrier import mount_of
+from swapctl.gather.layers import below
+from swapctl.linux import libc
 from swapctl.rules import judge
+from swapctl.storage_facts import Layer
 from tests.kernel.loopfs import MIB, attach, mount, run
 from tests.kernel.support import document, findings
 from tests.vm.guest_prepare import swapctl
-from tests.vm.guest_storage import SECTORS, kinds, loop, modprobe, table
+from tests.vm.guest_storage import (
+    PAGE,
+    SECTORS,
+    area,
+    first,
+    found,
+    kinds,
+    layers,
+    loop,
+    modprobe,
+    table,
+)
 
 MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "^has_journal", "-E", "nodiscard")
 SIZE = 8 * MIB
 CHUNK = 64 << 10
 VIRTUAL = 256 * MIB
+XFS = 320 * MIB
 
 
 @pytest.fixture
@@ -140,8 +158,7 @@ def test_a_stack_that_rests_on_itself(tmp_path: Path, undo: ExitStack) -> None:
     finally:
         reload(line)
     assert kinds(report) == ["dm-linear", "loop", "filesystem", "cycle"]
-    found = {f.rule_id for f in report.outcome.findings}
-    assert "storage-cycle" in found
+    assert "storage-cycle" in found(report)
     assert report.outcome.undecided == ()
 
 
@@ -164,3 +181,61 @@ def test_a_volume_that_comes_and_goes(tmp_path: Path, undo: ExitStack) -> None:
     undo.callback(race.kill)
     verdicts = [judge(snapshot("/dev/mapper/swrace")).verdict for _ in range(200)]
     assert set(verdicts) <= {"refused", "undecided", "unsafe"}, set(verdicts)
+
+
+@pytest.mark.needs("filesystem xfs", "tool mkfs.xfs")
+def test_a_realtime_file_is_on_the_realtime_device(tmp_path: Path, undo: ExitStack) -> None:
+    """Its blocks are followed there: a block of it is where the walk says, and a hole counts. So
+    they are below a loop device whose image is a realtime file."""
+    data, realtime = loop(tmp_path, "data", undo, XFS), loop(tmp_path, "realtime", undo, 64 * MIB)
+    run("mkfs.xfs", "-q", "-f", "-K", "-r", f"rtdev={realtime}", "-d", "rtinherit=1", data)
+    mount(data, tmp_path / "mnt", "xfs", f"rtdev={realtime}", undo)
+    path = tmp_path / "mnt/swap"
+    block = os.urandom(PAGE)
+    path.write_bytes(bytes(PAGE) + block + bytes(SIZE - 2 * PAGE))
+    area(str(path))
+    path.chmod(0o600)
+    run("sync")
+    seen = layers(judge(snapshot(str(path))))
+    assert [one.name for one in seen if one.kind == "loop"] == [Path(realtime).name]
+    start = first(seen[0]).offset
+    assert (tmp_path / "realtime").read_bytes().find(block) == start + PAGE
+    run("fallocate", "-p", "-o", str(start), "-l", "4096", str(tmp_path / "realtime"))
+    assert "storage-loop-holes" in found(judge(snapshot(str(path))))
+    libc.swapon(os.fsencode(path), 0)
+    libc.swapoff(os.fsencode(path))
+    upper = attach(path, undo)
+    names = [one.name for one in layers(judge(snapshot(upper))) if one.kind == "loop"]
+    assert names == [Path(upper).name, Path(realtime).name]
+    place = layers_below(tmp_path / "mnt")
+    assert [one.name for one in place if one.kind == "loop"] == [Path(realtime).name]
+
+
+def layers_below(directory: Path) -> tuple[Layer, ...]:
+    """What lies below new files in a directory."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return need(below(mount_of(fd), fd)) or ()
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.needs("filesystem f2fs", "tool mkfs.f2fs")
+def test_a_file_on_the_first_of_several_devices(tmp_path: Path, undo: ExitStack) -> None:
+    """f2fs: swap I/O knows the first only. What reaches beyond is undecided; Linux 6.1 puts small
+    files on the second."""
+    one = loop(tmp_path, "one", undo, 128 * MIB)
+    two = loop(tmp_path, "two", undo, 128 * MIB)
+    run("mkfs.f2fs", "-q", "-f", "-t", "0", "-c", two, one)
+    mount(one, tmp_path / "mnt", "f2fs", "nodiscard", undo)
+    allow = ("--allow", "storage-loop-holes", "--allow", "f2fs-other-device")
+    beyond = {}
+    for size in (8, 140):
+        path = tmp_path / f"mnt/{size}"
+        done = swapctl("prepare", path, "--size", f"{size}M", *allow)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        report = judge(snapshot(str(path)))
+        beyond[size] = "f2fs-other-device" in {f.rule_id for f in report.outcome.findings}
+        assert isinstance(report.snapshot.storage, Unknown) == beyond[size]
+        assert beyond[size] or layers(report)[0].name == Path(one).name
+    assert beyond[140]

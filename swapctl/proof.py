@@ -44,10 +44,17 @@ def _total(events: list[Event]) -> int:
     return sum(event.times for event in events)
 
 
+def _seen(change: Change, kind: Kind) -> int | Unknown:
+    """How many, by the counters or by the events; there may be none for a kind, of either."""
+    counted = grown(change, kind)
+    traced = _total(_traced(change, kind, None))
+    return max(counted, traced) if isinstance(counted, int) else counted
+
+
 def _count(change: Change, control: Change, kind: Kind) -> Count:
     """Counters tell how many, events also whose. Where a kind is counted and never traced, the
     kernel has no event for it."""
-    proof, before = grown(change, kind), grown(control, kind)
+    proof, before = _seen(change, kind), _seen(control, kind)
     complete = all(not isinstance(c.trace, Unknown) and not c.trace.lost for c in (change, control))
     if complete and (proof == 0 or _traced(change, kind, None)):
         direct = _total(_traced(change, kind, _DIRECT))
@@ -80,7 +87,7 @@ def tally(change: Change, control: Change) -> Tally:
         change.filesystem,
         transactions,
         allocations,
-        Count(grown(change, "commit"), grown(control, "commit"), _EVERYBODYS),
+        Count(_seen(change, "commit"), _seen(control, "commit"), _EVERYBODYS),
         change.files,
         _first(change, (transactions, allocations)),
     )

@@ -222,6 +222,12 @@ def test_what_does_not_matter(measured: Measured) -> None:
     assert conclude(measured)[:2] == ("proven", ())
 
 
+def test_what_only_events_show_is_counted() -> None:
+    proof = conclude(watched(change(0, 0, event("allocation", "loop", 10)), change()))
+    assert proof.tallies[0].allocations == (10, 0, 10)
+    assert "10 allocations while" in texts(proof)
+
+
 def test_the_first_event_is_one_that_counts() -> None:
     mine = event("allocation", "loop", 2)
     proof = conclude(

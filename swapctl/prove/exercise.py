@@ -106,7 +106,6 @@ def settle(plan: Plan, tick: Tick) -> int:
     """Push pages that do not count until all go to one area, and that is ours: the number under
     which the kernel holds it. Raises NotThere when they do not."""
     pages = min(_SETTLING, plan.pages)
-    seen: Counter[int | None] = Counter()
     for number in range(_NOT_A_ROUND, _NOT_A_ROUND + _TRIES):
         with Memory(pages) as memory:
             before = used(plan.area)
@@ -114,11 +113,13 @@ def settle(plan: Plan, tick: Tick) -> int:
                 memory.write(page, content(plan.seed, number, page, memory.page_size))
             seen = Counter(state.area for state in push(memory, tick))
             grown = used(plan.area) - before
-            if len(seen) == 1 and None not in seen and grown >= pages * memory.page_size // 2:
-                return int(min(key for key in seen if key is not None))
-    raise NotThere(
-        f"of {pages} pages {seen[None]} stayed in memory, the others went to {len(seen)} area(s)"
-    )
+        if stay := seen.pop(None, 0):
+            raise NotThere(
+                f"{stay} of {pages} stay in memory; a control group may allow no more swap"
+            )
+        if len(seen) == 1 and grown >= pages * memory.page_size // 2:
+            return next(area for area in seen if area is not None)
+    raise NotThere("others take them")
 
 
 def _fetch(

@@ -48,7 +48,7 @@ def compressed() -> int:
 
 def test_without_zswap(path: Path) -> None:
     assert ZSWAP.read_text() == "N\n"
-    done = swapctl("prove", path, "--size", "8M")
+    done = swapctl("prove", path, "--size", "8M", seconds=300)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
@@ -56,7 +56,7 @@ def test_zswap_is_kept_out(path: Path, undo: ExitStack) -> None:
     switched(ZSWAP, "Y", "N", undo)
     switched(GROUPS / "cgroup.subtree_control", "+memory", "-memory", undo)
     before = compressed()
-    done = swapctl("prove", path, "--size", "8M")
+    done = swapctl("prove", path, "--size", "8M", seconds=300)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert compressed() == before
     assert ZSWAP.read_text() == "Y\n"
@@ -68,7 +68,7 @@ def test_zswap_that_cannot_be_kept_out(path: Path, undo: ExitStack) -> None:
     """Linux 6.18 takes pages that cannot be compressed; before that they went to the area."""
     switched(ZSWAP, "Y", "N", undo)
     before = compressed()
-    done = swapctl("prove", path, "--size", "8M", "--json")
+    done = swapctl("prove", path, "--size", "8M", "--json", seconds=300)
     (target,) = document(done)["targets"]
     found = target["proof"]
     if compressed() == before:
@@ -77,4 +77,17 @@ def test_zswap_that_cannot_be_kept_out(path: Path, undo: ExitStack) -> None:
         assert (done.returncode, found["verdict"]) == (3, "inconclusive")
         (text,) = [r["text"] for r in found["reasons"] if "zswap took " in r["text"]]
         assert "no control group above has the memory controller" in text
+    assert area(path) is None
+
+
+def test_a_group_that_may_not_swap(path: Path, undo: ExitStack) -> None:
+    switched(GROUPS / "cgroup.subtree_control", "+memory", "-memory", undo)
+    group = GROUPS / "no-swap"
+    group.mkdir()
+    undo.callback(group.rmdir)
+    (group / "memory.swap.max").write_text("0")
+    inside = ["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh"]
+    done = swapctl("prove", path, "--size", "8M", before=inside, seconds=300)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "1024 of 1024 stay in memory" in done.stdout
     assert area(path) is None

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from swapctl.activate import activate, deactivate
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
 from swapctl.facts import SwapArea, Unknown
-from swapctl.gather import machine
 from swapctl.gather.areas import zswap
 from swapctl.gather.reading import attempt
 from swapctl.gather.witness import Witness
@@ -24,6 +23,7 @@ from swapctl.prove.pages import SEED_SIZE
 from swapctl.prove.runner import Runner, Stuck, held_back, let_through
 from swapctl.rules import Report, in_the_way
 from swapctl.rules.subject import active_area
+from swapctl.text import shown
 
 _HIGHEST = 32767
 
@@ -48,13 +48,13 @@ def _priority(area: SwapArea | None, others: Sequence[SwapArea], path: str) -> i
         if highest is None or highest.priority < area.priority:
             return area.priority
         raise _inconclusive(
-            f"it is active with priority {area.priority}, and {highest.path} with "
+            f"it is active with priority {area.priority}, and {shown(highest.path)} with "
             f"{highest.priority}: pages would go there too",
             path,
             "Deactivate it first; prove activates it before all others.",
         )
     if highest is not None and highest.priority >= _HIGHEST:
-        raise _inconclusive(f"{highest.path} has the highest priority that there is", path)
+        raise _inconclusive(f"{shown(highest.path)} has the highest priority that there is", path)
     return 0 if highest is None else max(0, highest.priority + 1)
 
 
@@ -83,8 +83,8 @@ def _sheltered(page_size: int) -> Iterator[tuple[str | None, Unknown | None]]:
 
 def _planned(report: Report, known: Sequence[SwapArea]) -> SwapArea:
     """The area: as it is, or as it will be when it is activated. Raises SwapctlError."""
-    path, snapshot = report.snapshot.path, report.snapshot
-    area = active_area(snapshot._replace(areas=tuple(known))) if report.active else None
+    path = report.snapshot.path
+    area = active_area(report.snapshot) if report.active else None
     if area is not None:
         _priority(area, [one for one in known if one != area], path)
         return area
@@ -102,8 +102,9 @@ def prove(
     Raises SwapctlError where it cannot be begun or undone, KeyboardInterrupt after the undoing.
     """
     page_size = report.snapshot.host.page_size
-    areas = machine.areas()
-    known = () if isinstance(areas, Unknown) else areas
+    known = report.snapshot.areas
+    if isinstance(known, Unknown):
+        raise _inconclusive(f"{known.what}: {known.reason}", report.snapshot.path)
     area = _planned(report, known)
     size = amount(request.size, area, known, meminfo.read()["MemAvailable"], page_size)
     runner = Runner(lambda ticks: gets_on(ticks * exercise.BATCH * page_size))

@@ -188,7 +188,7 @@ class Tracer:
     def read(self, ours: Collection[int]) -> Trace:
         """The events since the last time. Raises OSError."""
         found: dict[tuple[str, str, int, Role, tuple[str, ...]], Event] = {}
-        for traced in trace_text.parse(self._instance.read()):
+        for traced in trace_text.parse(self._instance.lines()):
             point = self._points.get(traced.event)
             one = self._filesystem(traced.text)
             if point is None or one is None or not any(text in traced.text for text in point.texts):

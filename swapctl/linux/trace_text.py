@@ -1,6 +1,7 @@
 """Events with their stacks, out of the text of trace_pipe; pure."""
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 # comm-pid [cpu] flags time: event: the rest; a comm can contain everything
@@ -35,24 +36,30 @@ def _own(stack: list[str]) -> tuple[str, ...]:
     return tuple(stack[first:])
 
 
-def parse(text: str) -> list[Traced]:
-    """The events in the order of the text. A stack belongs to the last event of the same task on
-    the same processor; those of several processors are mixed."""
-    found: list[tuple[Traced, list[str]]] = []
-    last: dict[tuple[str, str], list[str]] = {}
+def parse(lines: Iterable[str]) -> Iterator[Traced]:
+    """The events, each when its stack is complete. A stack belongs to the last event of the same
+    task on the same processor; those of several processors are mixed."""
+    waiting: dict[tuple[str, str], Traced] = {}
+    whole: Traced | None = None
     frames: list[str] = []
-    for line in text.split("\n"):
+    for line in lines:
         if line.startswith(_FRAME):
             frames.append(_function(line))
             continue
-        seen = _LINE.match(line)
-        if seen is None:
+        if whole is not None:
+            yield whole._replace(stack=_own(frames))
+            whole = None
+        found = _LINE.match(line)
+        if found is None:
             continue
-        task = (seen["pid"], seen["cpu"])
-        if seen["event"] == _STACK:
-            frames = last.pop(task, [])
+        task = (found["pid"], found["cpu"])
+        before = waiting.pop(task, None)
+        if found["event"] == _STACK:
+            whole, frames = before, []
             continue
-        last[task] = []
-        event = Traced(seen["comm"], int(seen["pid"]), seen["event"], seen["text"], ())
-        found.append((event, last[task]))
-    return [event._replace(stack=_own(stack)) for event, stack in found]
+        if before is not None:
+            yield before
+        waiting[task] = Traced(found["comm"], int(found["pid"]), found["event"], found["text"], ())
+    if whole is not None:
+        yield whole._replace(stack=_own(frames))
+    yield from waiting.values()

@@ -7,14 +7,15 @@ of its own; nothing of the machine's own tracing is touched.
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from swapctl.linux import libc
 from swapctl.linux.files import read_text
 
 PREFIX = "swapctl-"
-# The first events are kept: what comes when the buffers are full is lost, and counted.
-BUFFER_KIB = 4096
+# In KiB. The first events are kept: what comes when the buffers are full is lost, and counted.
+BUFFERS = 16384
+_LEAST = 256
 _CHUNK = 1 << 16
 _PATIENCE = 2.0
 _PAUSE = 0.02
@@ -45,9 +46,10 @@ def abandoned(names: Iterable[str], mine: str, proc: str = "/proc") -> list[str]
 
 
 class Instance:
-    """A trace instance; to be closed. Raises OSError where there is no tracing."""
+    """A trace instance; to be closed. `buffers` are the KiB that all processors share. Raises
+    OSError where there is no tracing."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: int = BUFFERS) -> None:
         self._mount = libc.mount_apart(b"tracefs")
         self._directory = ""
         try:
@@ -59,7 +61,8 @@ class Instance:
             directory = f"{instances}/{mine}{os.getpid()}"
             os.mkdir(directory)
             self._directory = directory
-            _write(f"{directory}/buffer_size_kb", str(BUFFER_KIB))
+            each = max(_LEAST, buffers // (os.cpu_count() or 1))
+            _write(f"{directory}/buffer_size_kb", str(each))
             _write(f"{directory}/options/overwrite", "0")
             _write(f"{directory}/options/stacktrace", "1")
         except BaseException:
@@ -76,26 +79,27 @@ class Instance:
             _write(f"{directory}/filter", condition)
         _write(f"{directory}/enable", "1")
 
-    def read(self) -> str:
-        """What was traced since the last time, as text. Raises OSError."""
+    def lines(self) -> Iterator[str]:
+        """What was traced since the last time, as text. Raises OSError while iterating."""
         # Not kept open: a child that had it too would keep the instance from being removed.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
         pipe = os.open(f"{self._directory}/trace_pipe", flags)
-        pieces = []
+        rest = b""
         try:
             while piece := os.read(pipe, _CHUNK):
-                pieces.append(piece)
+                *whole, rest = (rest + piece).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in whole)
         except BlockingIOError:
             pass
         finally:
             os.close(pipe)
-        return b"".join(pieces).decode("utf-8", "replace")
 
     def lost(self) -> int:
         """How many events did not fit the buffers until now. Raises OSError."""
         folder = f"{self._directory}/per_cpu"
         texts = (read_text(f"{folder}/{cpu}/stats") for cpu in os.listdir(folder))
-        return sum(dropped(text) for text in texts)
+        # With each event its stack is lost, which is an entry of its own.
+        return sum(-(-dropped(text) // 2) for text in texts)
 
     def close(self) -> None:
         """Remove the instance; again and again while somebody looks at it."""
@@ -122,6 +126,6 @@ def _removed(directory: str) -> bool:
 
 
 def dropped(stats: str) -> int:
-    """The events that were lost, from the text of per_cpu/cpuN/stats."""
+    """The entries that were lost, from the text of per_cpu/cpuN/stats."""
     words = (line.partition(":") for line in stats.splitlines())
     return sum(int(number) for name, _, number in words if name in ("dropped events", "overrun"))

@@ -18,6 +18,7 @@ import pytest
 from swapctl.gather import snapshot
 from swapctl.gather.witness import Witness
 from swapctl.linux import inode, libc, tracefs
+from swapctl.linux.trace_text import parse
 from swapctl.proof_changes import changes, grown
 from swapctl.proof_facts import Change, Event, Kind, Role
 from swapctl.storage_facts import Span
@@ -359,8 +360,29 @@ def test_what_a_killed_one_left_is_removed_by_the_next() -> None:
 def test_a_child_does_not_keep_the_instance() -> None:
     instance = tracefs.Instance()
     instance.enable("jbd2/jbd2_start_commit", "")
-    instance.read()
+    assert list(instance.lines()) == []
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False) as child:
         instance.close()
         assert of(os.getpid()) == set()
         assert child.poll() is None
+
+
+@lower("ext4")
+def test_events_that_do_not_fit_are_counted(below: Mounted) -> None:
+    """One transaction for each change of the mode, and the smallest buffers."""
+    many = 3000
+    file = image(below, "written")
+    status = file.stat()
+    instance = tracefs.Instance(0)
+    try:
+        number = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
+        instance.enable("jbd2/jbd2_handle_start", f"dev == {number}")
+        for change in range(many):
+            file.chmod(0o600 + change % 2)
+        seen = sum(event.event == "jbd2_handle_start" for event in parse(instance.lines()))
+        lost = instance.lost()
+    finally:
+        instance.close()
+    assert 0 < lost < many
+    # Of the last event on each processor the stack alone may be lost.
+    assert many <= seen + lost <= many + (os.cpu_count() or 1)

@@ -35,7 +35,9 @@ from tests.vm.guest_storage import (
     table,
 )
 
-MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "^has_journal", "-E", "nodiscard")
+# Nothing is written later by the kernel on its own.
+INIT = "nodiscard,lazy_itable_init=0"
+MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-N", "1024", "-O", "^has_journal", "-E", INIT)
 SIZE = 8 * MIB
 CHUNK = 64 << 10
 VIRTUAL = 256 * MIB

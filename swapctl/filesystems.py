@@ -32,6 +32,9 @@ class Filesystem(NamedTuple):
     that fits; the row's own mechanism then is what the file can be asked by. `masked` says that all
     files have the mode that the mount option fmask leaves, and the owner of its uid. `waits` says
     that another machine or a process answers for it, and system calls wait until that does.
+    `stamps` is what it costs to overwrite blocks of a file in place, because that moves the time
+    of change: "" nothing that is logged, "logged" a transaction, "journal" one where there is a
+    journal, and "always" one that the mount option lazytime does not spare.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Filesystem(NamedTuple):
     probes: tuple[Probe, ...] = ()
     masked: bool = False
     waits: bool = False
+    stamps: str = ""
 
 
 _IN_MEMORY = "its files live in memory and page cache, there is no disk below to swap to"
@@ -71,11 +75,11 @@ _EXFAT = (
 )
 
 ROWS = (
-    Filesystem("ext2", "iomap", recipe="write"),
-    Filesystem("ext3", "iomap", recipe="write"),
-    Filesystem("ext4", "iomap", recipe="write"),
-    Filesystem("xfs", "iomap", recipe="write"),
-    Filesystem("btrfs", "own", recipe="nocow"),
+    Filesystem("ext2", "iomap", recipe="write", stamps="journal"),
+    Filesystem("ext3", "iomap", recipe="write", stamps="journal"),
+    Filesystem("ext4", "iomap", recipe="write", stamps="journal"),
+    Filesystem("xfs", "iomap", recipe="write", stamps="logged"),
+    Filesystem("btrfs", "own", recipe="nocow", stamps="always"),
     Filesystem("f2fs", "sections", recipe="pin"),
     Filesystem("nfs", "count", recipe="write", waits=True),
     Filesystem("nfs4", "count", recipe="write", waits=True),
@@ -103,12 +107,10 @@ ROWS = (
     Filesystem("hfs", "bmap"),
     Filesystem("hfsplus", "bmap"),
     Filesystem("udf", "bmap", recipe="write"),
-    *(
-        Filesystem(name, "bmap")
-        for name in ("ufs", "reiserfs", "sysv", "bfs", "omfs", "affs", "adfs", "hpfs")
-    ),
-    Filesystem("gfs2", "bmap", hazard=_CLUSTER, waits=True),
-    Filesystem("ocfs2", "bmap", hazard=_CLUSTER, waits=True),
+    *(Filesystem(name, "bmap") for name in ("ufs", "sysv", "bfs", "omfs", "affs", "adfs", "hpfs")),
+    Filesystem("reiserfs", "bmap", stamps="always"),
+    Filesystem("gfs2", "bmap", hazard=_CLUSTER, waits=True, stamps="always"),
+    Filesystem("ocfs2", "bmap", hazard=_CLUSTER, waits=True, stamps="always"),
     Filesystem(
         "fuseblk",
         "bmap",
@@ -174,6 +176,10 @@ ROWS = (
     Filesystem("cgroup", "none", "holes", why=_PSEUDO),
     Filesystem("cgroup2", "none", "holes", why=_PSEUDO),
 )
+
+# A kernel with this function (since 6.6; 7.2 has it no more) logs time stamps in spite of lazytime:
+# with each of them it counts a change of the inode.
+STAMPS_FORCED = "inode_update_timestamps"
 
 # Up to this release btrfs may look at the committed extent tree at activation.
 BTRFS_LOOKS_BACK = (6, 12)

@@ -66,13 +66,17 @@ class BackingExtents(NamedTuple):
 
 class BackingFile(NamedTuple):
     """A file that carries the candidate. `flags` are those of FS_IOC_GETFLAGS by name. `extents`
-    is None where the filesystem keeps no blocks of its own (in memory, on a server)."""
+    is None where the filesystem keeps no blocks of its own (in memory, on a server). `journal` says
+    whether its filesystem has one, None where the type says all. `lazy` says that times of change
+    stay in memory, as the mount option lazytime asks for and not every kernel does."""
 
     path: str
     fstype: str
     options: tuple[str, ...]
     flags: tuple[str, ...] | Unknown
     extents: BackingExtents | Unknown | None
+    journal: bool | Unknown | None
+    lazy: bool | Unknown
 
 
 class Target(NamedTuple):

@@ -4,6 +4,7 @@ table of all cases in which swapctl was held against the kernel."""
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from hypothesis import settings
 from tests.kernel.oracle import Agreed, Row, compare, recorded, table
 
 CAP_SYS_ADMIN = 21
+UNLOGGED = "a temporary directory without a journal"
 ROWS = pytest.StashKey[list[Row]]()
 
 settings.register_profile("default", max_examples=200, deadline=None)
@@ -48,7 +50,19 @@ def _kernel(major: int, minor: int) -> bool:
     return (int(running[0]), int(running[1].partition("-")[0])) >= (major, minor)
 
 
+def _unlogged() -> bool:
+    """Whether the temporary directory is on ext4 without a journal: only above images that lie on
+    such a filesystem is a swap file safe, because others log the time of every write."""
+    words = ["findmnt", "-n", "-o", "FSTYPE,MAJ:MIN", "-T", tempfile.gettempdir()]
+    fstype, number = subprocess.run(
+        words, capture_output=True, text=True, check=True
+    ).stdout.split()
+    name = Path(f"/sys/dev/block/{number}").resolve().name
+    return fstype == "ext4" and not list(Path("/proc/fs").glob(f"jbd2/{name}-*"))
+
+
 PROBES: dict[str, Callable[[], bool]] = {
+    UNLOGGED: _unlogged,
     "CAP_SYS_ADMIN": _admin,
     "loop devices": lambda: Path("/dev/loop-control").exists(),
     "the kernel log": lambda: Path("/dev/kmsg").exists(),

@@ -54,7 +54,9 @@ def _out_of_sight(
         return None, {}, lacks
     none = carrier.without_blocks(mount.fstype)
     options = (*mount.options, *mount.super_options)
-    file = BackingFile(path, mount.fstype, options, lacks, None if none else lacks)
+    extents = None if none else lacks
+    journal, lazy = carrier.journal(mount), carrier.lazy(options)
+    file = BackingFile(path, mount.fstype, options, lacks, extents, journal, lazy)
     whole: Below = {} if none or mount.device.startswith("0:") else {mount.device: None}
     return _layer(mount, file, depth, None), whole, None if none else lacks
 
@@ -63,7 +65,7 @@ def _of_server(path: str, mount: Mount) -> BackingFile:
     lost = Unknown("inode flags", "not asked for: the server may not answer")
     extents = None if carrier.without_blocks(mount.fstype) else lost
     options = (*mount.options, *mount.super_options)
-    return BackingFile(path, mount.fstype, options, lost, extents)
+    return BackingFile(path, mount.fstype, options, lost, extents, None, lazy=False)
 
 
 def _layer(mount: Mount, file: BackingFile, depth: int, ranges: Ranges | None) -> Layer:

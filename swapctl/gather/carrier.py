@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from swapctl.facts import Mount
-from swapctl.filesystems import IN_MEMORY, ON_NETWORK
+from swapctl.filesystems import IN_MEMORY, ON_NETWORK, STAMPS_FORCED, lookup
 from swapctl.gather.devices import devices, special
 from swapctl.gather.ranges import Below, Ranges, Under, add, under
 from swapctl.gather.reading import attempt
-from swapctl.linux import btrfs, fiemap, inode, libc, mounts, names
+from swapctl.linux import btrfs, ext4, fiemap, inode, libc, mounts, names, symbols
 from swapctl.storage_facts import BackingExtents, BackingFile
 from swapctl.unknown import Unknown
 
@@ -31,6 +31,22 @@ def mount_of(fd: int) -> Mount:
     if found is None:
         raise OSError(None, f"no mount has the id {number}")
     return found
+
+
+def journal(mount: Mount) -> bool | Unknown | None:
+    """Does the filesystem have a journal? None where its type says all."""
+    row = lookup(mount.fstype)
+    if row is None or row.stamps != "journal":
+        return None
+    return attempt(f"journal of {mount.path}", lambda: ext4.journal(mount.device, mount.fstype))
+
+
+def lazy(options: tuple[str, ...]) -> bool | Unknown:
+    """Do times of change stay in memory on a mount with these options?"""
+    if "lazytime" not in options:
+        return False
+    found = attempt("names of the kernel's functions", lambda: symbols.present((STAMPS_FORCED,)))
+    return found if isinstance(found, Unknown) else not found
 
 
 def _btrfs_places(fd: int, blocks: Ranges) -> Below:
@@ -86,7 +102,8 @@ def lies(fd: int, path: str, ranges: Ranges) -> tuple[Mount, Lying]:
             extents, below = mapped.extents, places(fd, mount, mapped.blocks)
     flags = attempt("inode flags", lambda: names.decode(names.INODE_FLAGS, inode.get_flags(fd)))
     options = (*mount.options, *mount.super_options)
-    return mount, Lying(BackingFile(path, fstype, options, flags, extents), below)
+    file = BackingFile(path, fstype, options, flags, extents, journal(mount), lazy(options))
+    return mount, Lying(file, below)
 
 
 def _mapped(fd: int, ranges: Ranges) -> Under:

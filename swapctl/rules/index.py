@@ -156,8 +156,8 @@ SUBJECTS = (
     Subject(
         "storage_backing",
         (
-            *("storage-loop-cow", "storage-loop-journal", "storage-loop-memory"),
-            *("storage-loop-network", "storage-loop-fuse"),
+            *("storage-loop-cow", "storage-loop-journal", "storage-loop-timestamps"),
+            *("storage-loop-memory", "storage-loop-network", "storage-loop-fuse"),
         ),
         stacked,
         _below(_in_a_file),

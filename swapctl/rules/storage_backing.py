@@ -1,13 +1,17 @@
 """Rules about the filesystems of files that carry loop devices: what each write does there."""
 
-from swapctl.facts import Snapshot, need
-from swapctl.filesystems import IN_MEMORY, ON_NETWORK
+from swapctl.facts import NotKnown, Snapshot, Unknown, need
+from swapctl.filesystems import IN_MEMORY, ON_NETWORK, lookup
 from swapctl.rules.engine import Evidence, Fix, Severity
 from swapctl.rules.storage import ELSEWHERE, Look, layer_rule, seen
 from swapctl.storage_facts import Layer
 from swapctl.text import quoted
 
 MOUNTINFO = "/proc/self/mountinfo"
+UNLOGGED = Fix(
+    "Make the area on a disk or partition, or on a filesystem that lies on one. Where it has to be "
+    "above a file on a loop device: put that file on ext4 without a journal, or on vfat."
+)
 _MOVING = ("f2fs", "nilfs2", "zfs", "bcachefs", "ubifs", "jffs2")
 
 
@@ -55,7 +59,8 @@ storage_loop_cow = layer_rule(
     It can deadlock: its filesystem copies on write or is a log, so every page-out allocates blocks
     and changes metadata, in a transaction that may wait for the memory that is to be freed.
 
-    Fix: put the file on ext4 or XFS; on btrfs make it anew with the NOCOW flag set while empty.
+    Fix: put the file on ext4. On btrfs the NOCOW flag, set while the file is empty, spares the new
+    places, though not the transactions: see storage-loop-timestamps.
 
     Source: fs/btrfs/inode.c, run_delalloc_range(); seen on Linux 6.18: the blocks had moved.
     """,
@@ -88,6 +93,63 @@ storage_loop_journal = layer_rule(
     Fix: use data=ordered for the lower filesystem.
 
     Source: ext4_journalled_write_end(), fs/ext4/inode.c.
+    """,
+)
+
+
+def _stamped(layer: Layer) -> tuple[Evidence, ...]:
+    file = layer.file
+    if file is None:
+        return ()
+    row = lookup(file.fstype)
+    if row is None:
+        what = f"time stamps of {file.fstype}"
+        raise NotKnown(Unknown(what, "whether it takes a transaction to store them is not known"))
+    if not row.stamps or (row.stamps == "journal" and not need(file.journal)):
+        return ()
+    if row.stamps != "always" and need(file.lazy):
+        return ()
+    found = seen("filesystem", file.fstype, MOUNTINFO)
+    if row.stamps == "journal":
+        found += seen("journal", True, "sysfs ext4/*/journal_task")
+    if "lazytime" in file.options:
+        found += seen("mount option", "lazytime", MOUNTINFO)
+    return found
+
+
+def _spare(_s: Snapshot, layer: Layer) -> Fix:
+    fstype, options = (layer.file.fstype, layer.file.options) if layer.file else ("", ())
+    row = lookup(fstype)
+    if row is None or row.stamps == "always" or "lazytime" in options:
+        return UNLOGGED
+    return Fix(
+        f"{UNLOGGED.text} Some kernels, 6.1 and 7.2 among them, keep the time stamps in memory "
+        "where they are asked to; check again to see whether this one does:",
+        (f"mount -o remount,lazytime {quoted(layer.name)}",),
+    )
+
+
+storage_loop_timestamps = layer_rule(
+    "storage-loop-timestamps",
+    Severity.UNSAFE,
+    _stamped,
+    _spare,
+    """The filesystem of the file behind a loop device logs when the file was changed.
+
+    It can deadlock: a page-out is a write to that file, and a write moves the file's time stamp. To
+    store it the filesystem takes a transaction, at most one for each tick of the clock, also where
+    the blocks are overwritten in place. The transaction needs memory and room in the log, and may
+    wait for a commit that waits for the memory that the page-out is to free.
+
+    Direct I/O does not spare it. The mount option lazytime does on ext4 and XFS, where the kernel
+    keeps to it: 6.1 and 7.2 do, 6.12 and 6.18 count a change of the inode with each time stamp and
+    log that. On btrfs nothing helps, it updates the inode in a transaction whenever a write has
+    ended.
+
+    Fix: use a filesystem without a log below, or none; or lazytime, where the kernel keeps to it.
+
+    Source: inode_update_timestamps(), fs/inode.c; ext4_dirty_inode(); xfs_vn_update_time();
+    btrfs_finish_one_ordered(). Seen on Linux 6.1, 6.12, 6.18 and 7.2 with all three.
     """,
 )
 

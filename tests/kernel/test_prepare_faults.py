@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.conftest import UNLOGGED
 from tests.kernel.loopfs import MIB, Filesystem, Mounted
 from tests.kernel.support import (
     COMMAND,
@@ -199,7 +200,7 @@ def test_a_name_that_is_taken_meanwhile(every: Mounted, home: Path, tmp_path: Pa
     assert settles(every, space)
 
 
-@pytest.mark.needs(*ROWS["ext3"].needs)
+@pytest.mark.needs(UNLOGGED, *ROWS["ext3"].needs)
 def test_no_space_half_way_without_fallocate(tmp_path: Path) -> None:
     """The ext3 format has none, and its indirect blocks take space that nobody counts before."""
     row = ROWS["ext3"]._replace(mkfs=f"{ROWS['ext3'].mkfs} -m 0")
@@ -254,7 +255,7 @@ def test_stopped_at_any_moment(every: Mounted, home: Path, sent: signal.Signals)
     assert complete < MOMENTS[sent]
 
 
-@pytest.mark.needs("tool unshare", *ROWS["btrfs"].needs)
+@pytest.mark.needs("tool unshare", UNLOGGED, *ROWS["btrfs"].needs)
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_the_subvolume_goes_too(tmp_path: Path, sent: signal.Signals) -> None:
     with volume(ROWS["btrfs"], tmp_path) as mounted:
@@ -272,7 +273,7 @@ def test_the_subvolume_goes_too(tmp_path: Path, sent: signal.Signals) -> None:
             assert settles(mounted, space)
 
 
-@pytest.mark.needs("tool unshare", "tool strace", *ROWS["btrfs"].needs)
+@pytest.mark.needs("tool unshare", "tool strace", UNLOGGED, *ROWS["btrfs"].needs)
 def test_a_signal_while_the_subvolume_is_made(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with volume(ROWS["btrfs"], tmp_path) as mounted:

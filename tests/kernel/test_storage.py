@@ -18,17 +18,20 @@ from swapctl.linux import header, libc
 from swapctl.rules import Report, judge
 from swapctl.rules.engine import Severity
 from swapctl.storage_facts import BackingExtents, Layer
+from tests.conftest import UNLOGGED
 from tests.kernel.loopfs import FILESYSTEMS, MIB, attach, image, make, mount, run, write_out
 from tests.kernel.support import swapctl
 
 pytestmark = [
     pytest.mark.kernel,
     pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool losetup"),
+    pytest.mark.needs(UNLOGGED),
 ]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SIZE = 16 * MIB
 IMAGE = 64 * MIB
 MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard,lazy_itable_init=0")
+UNJOURNALLED = ("-O", "^has_journal")
 
 
 @pytest.fixture
@@ -60,10 +63,10 @@ def on_loop(file: Path, place: Path, undo: ExitStack, *options: str) -> Path:
     return swapfile(mounted(attach(file, undo, *options), place, undo))
 
 
-def made(file: Path, size: int, undo: ExitStack, *, written: bool) -> Path:
-    """An image with an ext4."""
+def made(file: Path, size: int, undo: ExitStack, *, written: bool, journal: bool = True) -> Path:
+    """An image with an ext4; without a journal it takes no transactions."""
     image(file, size, undo)
-    run(*MKFS, str(file))
+    run(*MKFS, *(() if journal else UNJOURNALLED), str(file))
     if written:
         write_out(file)
     return file
@@ -225,7 +228,10 @@ def test_an_image_on_btrfs(tmp_path: Path, undo: ExitStack, nocow: bool) -> None
     path = on_loop(file, tmp_path / "mnt", undo)
     block = witness(path, MIB)
     report = look(path)
-    assert unsafe(report) == (set() if nocow else {"storage-loop-cow"})
+    assert unsafe(report) == {
+        "storage-loop-timestamps",
+        *(() if nocow else ("storage-loop-cow",)),
+    }
     _, upper, loop, bottom, *_ = layers(report)
     assert [upper.kind, loop.kind, bottom.kind] == ["filesystem", "loop", "filesystem"]
     if nocow:
@@ -238,10 +244,10 @@ def test_a_reflinked_image_on_xfs(tmp_path: Path, undo: ExitStack) -> None:
     place = lower("xfs", tmp_path, undo)
     file = made(place / "image", IMAGE, undo, written=True)
     path = on_loop(file, tmp_path / "mnt", undo)
-    assert unsafe(look(path)) == set()
+    assert unsafe(look(path)) == {"storage-loop-timestamps"}
     run("cp", "--reflink=always", str(file), str(place / "clone"))
     report = look(path)
-    assert unsafe(report) == {"storage-loop-shared"}
+    assert unsafe(report) == {"storage-loop-timestamps", "storage-loop-shared"}
     assert below(layers(report)[1]).shared.bytes == SIZE
 
 
@@ -299,11 +305,11 @@ def test_a_partition_in_a_loop_device(tmp_path: Path, undo: ExitStack) -> None:
 
 @pytest.mark.parametrize("written", [False, True])
 def test_three_loop_devices_deep(tmp_path: Path, undo: ExitStack, written: bool) -> None:
-    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=written)
+    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=written, journal=False)
     lower = mounted(attach(bottom, undo), tmp_path / "mnt1", undo)
     middle = image(lower / "middle", 96 * MIB, undo)
     run("fallocate", "-l", str(96 * MIB), str(middle))
-    run(*MKFS, str(middle))
+    run(*MKFS, *UNJOURNALLED, str(middle))
     if written:
         write_out(middle)
     second = mounted(attach(middle, undo), tmp_path / "mnt2", undo)
@@ -389,12 +395,29 @@ def test_an_image_of_another_mount_namespace(tmp_path: Path, undo: ExitStack) ->
     assert "of another mount namespace" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("option", ["data=journal"])
-def test_a_journalled_image(tmp_path: Path, undo: ExitStack, option: str) -> None:
-    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=True)
+@pytest.mark.parametrize(
+    ("journal", "option", "expected"),
+    [
+        (True, "data=journal", {"storage-loop-timestamps", "storage-loop-journal"}),
+        (True, "", {"storage-loop-timestamps"}),
+        (True, "lazytime", {"storage-loop-timestamps"}),
+        (False, "", set()),
+    ],
+)
+def test_an_image_on_ext4(
+    tmp_path: Path, undo: ExitStack, journal: bool, option: str, expected: set[str]
+) -> None:
+    bottom = made(tmp_path / "bottom", 128 * MIB, undo, written=True, journal=journal)
     mount(attach(bottom, undo), tmp_path / "mnt1", "ext4", option, undo)
     file = made(tmp_path / "mnt1" / "image", IMAGE, undo, written=True)
-    assert unsafe(look(on_loop(file, tmp_path / "mnt", undo))) == {"storage-loop-journal"}
+    report = look(on_loop(file, tmp_path / "mnt", undo))
+    assert unsafe(report) == expected
+    assert report.outcome.undecided == ()
+    _, upper, _, bottom_filesystem, *_ = layers(report)
+    assert upper.file is not None
+    assert upper.file.journal is journal
+    assert bottom_filesystem.file is not None
+    assert bottom_filesystem.file.journal is False  # that of the temporary directory
 
 
 def test_discarding_makes_a_good_area_bad(tmp_path: Path, undo: ExitStack) -> None:

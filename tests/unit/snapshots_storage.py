@@ -118,6 +118,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
         file(fstype="btrfs", flags=("nocow",)),
     ),
     "storage-loop-journal": (file(options=("rw", "data=journal")), EXT4),
+    "storage-loop-timestamps": (file(journal=True), file(journal=True, lazy=True)),
     "storage-loop-memory": (file(fstype="tmpfs", extents=None), EXT4),
     "storage-loop-network": (file(fstype="nfs4", extents=None), EXT4),
     "storage-loop-fuse": (file(fstype="fuse.sshfs", extents=None), EXT4),

@@ -16,6 +16,7 @@ from swapctl.plan import METHODS, Plan, choose_method, make_plan
 from swapctl.rules.catalogue import PLACE_RULES
 from swapctl.rules.engine import evaluate
 from swapctl.storage_facts import Layer
+from tests.conftest import UNLOGGED
 from tests.golden.regenerate import report
 from tests.kernel.loopfs import FILESYSTEMS, make
 from tests.unit import snapshots_storage as storage
@@ -185,6 +186,7 @@ def swapctl(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.kernel
 @pytest.mark.needs(
+    UNLOGGED,
     *("CAP_SYS_ADMIN", "loop devices", "tool mkswap", "tool chattr", "tool fallocate"),
     *("tool mkfs.ext4", "tool mkfs.xfs", "tool mkfs.btrfs", "filesystem xfs", "filesystem btrfs"),
 )

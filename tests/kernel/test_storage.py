@@ -12,13 +12,31 @@ from pathlib import Path
 
 import pytest
 
-from swapctl.facts import Spans, need
-from swapctl.gather import snapshot
-from swapctl.linux import header, libc
-from swapctl.rules import Report, judge
+from swapctl.linux import libc
 from swapctl.rules.engine import Severity
-from swapctl.storage_facts import BackingExtents, Layer
 from tests.conftest import UNLOGGED
+from tests.kernel.layered import (
+    IMAGE,
+    MKFS,
+    PAGE,
+    SIZE,
+    UNJOURNALLED,
+    area_image,
+    below,
+    layers,
+    look,
+    made,
+    mounted,
+    on_loop,
+    part,
+    position,
+    punch,
+    swapfile,
+    translated,
+    unsafe,
+    volume_at,
+    witness,
+)
 from tests.kernel.loopfs import FILESYSTEMS, MIB, attach, image, make, mount, run, write_out
 from tests.kernel.support import swapctl
 
@@ -27,103 +45,12 @@ pytestmark = [
     pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool losetup"),
     pytest.mark.needs(UNLOGGED),
 ]
-PAGE = os.sysconf("SC_PAGE_SIZE")
-SIZE = 16 * MIB
-IMAGE = 64 * MIB
-MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard,lazy_itable_init=0")
-UNJOURNALLED = ("-O", "^has_journal")
 
 
 @pytest.fixture
 def undo() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def swapfile(directory: Path, size: int = SIZE) -> Path:
-    """An area of which only the first page is written."""
-    path = directory / "swapfile"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        libc.fallocate(fd, 0, 0, size)
-        os.pwrite(fd, header.pack(PAGE, size // PAGE, bytes(range(16)), ""), 0)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    return path
-
-
-def mounted(source: str, place: Path, undo: ExitStack, fstype: str = "ext4") -> Path:
-    mount(source, place, fstype, "", undo)
-    return place
-
-
-def on_loop(file: Path, place: Path, undo: ExitStack, *options: str) -> Path:
-    """A swap file in the filesystem of an image."""
-    return swapfile(mounted(attach(file, undo, *options), place, undo))
-
-
-def made(file: Path, size: int, undo: ExitStack, *, written: bool, journal: bool = True) -> Path:
-    """An image with an ext4; without a journal it takes no transactions."""
-    image(file, size, undo)
-    run(*MKFS, *(() if journal else UNJOURNALLED), str(file))
-    if written:
-        write_out(file)
-    return file
-
-
-def look(path: Path | str) -> Report:
-    return judge(snapshot(str(path)))
-
-
-def layers(report: Report) -> tuple[Layer, ...]:
-    found = need(report.snapshot.storage)
-    assert found is not None
-    return found
-
-
-def unsafe(report: Report) -> set[str]:
-    return {f.rule_id for f in report.outcome.findings if f.severity is Severity.UNSAFE}
-
-
-def part(layer: Layer) -> Spans:
-    assert layer.part is not None
-    return layer.part
-
-
-def below(layer: Layer) -> BackingExtents:
-    assert layer.file is not None
-    assert isinstance(layer.file.extents, BackingExtents)
-    return layer.file.extents
-
-
-def witness(path: Path, at: int) -> bytes:
-    """Write a block that is nowhere else."""
-    block = os.urandom(PAGE)
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(block)
-        os.fsync(file.fileno())
-    return block
-
-
-def position(file: Path, block: bytes) -> int:
-    """Where in an image the block is."""
-    run("sync", "-f", str(file))
-    return file.read_bytes().find(block)
-
-
-def translated(layer: Layer, offset: int) -> int:
-    """Where on the layer a byte of the swap file is, its blocks being in order."""
-    for span in part(layer).first:
-        if offset < span.length:
-            return span.offset + offset
-        offset -= span.length
-    raise AssertionError("not in the first pieces")
-
-
-def punch(file: Path, offset: int, length: int) -> None:
-    run("fallocate", "-p", "-o", str(offset), "-l", str(length), str(file))
 
 
 def test_a_written_image_is_good(tmp_path: Path, undo: ExitStack) -> None:
@@ -202,28 +129,11 @@ def test_holes_elsewhere_do_not_matter_and_one_under_the_file_does(
     assert f"bytes {hole}-{hole + PAGE - 1}" in found.violation.evidence[1].text
 
 
-LOWER = {
-    "btrfs": ("mkfs.btrfs -q -f -d single -m single", 256 * MIB),
-    "xfs": ("mkfs.xfs -q -f", 320 * MIB),
-}
-
-
-def lower(fstype: str, tmp_path: Path, undo: ExitStack) -> Path:
-    """A filesystem on a written image, for images to be put on."""
-    command, size = LOWER[fstype]
-    file = image(tmp_path / fstype, size, undo)
-    run(*command.split(), str(file))
-    write_out(file)
-    return mounted(attach(file, undo), tmp_path / f"{fstype}-mnt", undo, fstype)
-
-
 @pytest.mark.needs("tool mkfs.btrfs", "filesystem btrfs", "tool chattr")
 @pytest.mark.parametrize("nocow", [False, True])
 def test_an_image_on_btrfs(tmp_path: Path, undo: ExitStack, nocow: bool) -> None:
-    place = lower("btrfs", tmp_path, undo) / "place"
-    place.mkdir()
-    if nocow:
-        run("chattr", "+C", str(place))
+    name = "btrfs-nocow" if nocow else "btrfs"
+    place = volume_at(tmp_path / "lower", name, tmp_path / "btrfs", undo)
     file = made(place / "image", IMAGE, undo, written=True)
     path = on_loop(file, tmp_path / "mnt", undo)
     block = witness(path, MIB)
@@ -241,7 +151,7 @@ def test_an_image_on_btrfs(tmp_path: Path, undo: ExitStack, nocow: bool) -> None
 
 @pytest.mark.needs("tool mkfs.xfs", "filesystem xfs")
 def test_a_reflinked_image_on_xfs(tmp_path: Path, undo: ExitStack) -> None:
-    place = lower("xfs", tmp_path, undo)
+    place = volume_at(tmp_path / "lower", "xfs", tmp_path / "xfs", undo)
     file = made(place / "image", IMAGE, undo, written=True)
     path = on_loop(file, tmp_path / "mnt", undo)
     assert unsafe(look(path)) == {"storage-loop-timestamps"}
@@ -249,16 +159,6 @@ def test_a_reflinked_image_on_xfs(tmp_path: Path, undo: ExitStack) -> None:
     report = look(path)
     assert unsafe(report) == {"storage-loop-timestamps", "storage-loop-shared"}
     assert below(layers(report)[1]).shared.bytes == SIZE
-
-
-def area_image(file: Path, undo: ExitStack, *, written: bool, size: int = SIZE) -> Path:
-    """An image that is a swap area itself."""
-    image(file, size, undo)
-    if written:
-        write_out(file)
-    with file.open("r+b") as area:
-        area.write(header.pack(PAGE, size // PAGE, bytes(range(16)), ""))
-    return file
 
 
 @pytest.mark.parametrize("written", [False, True])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from swapctl.facts import File, Mount, Snapshot
 from swapctl.filesystems import waits
-from swapctl.gather import carrier, counters, file_map, layers, trace
+from swapctl.gather import carrier, counters, file_map, layers, mapper_counters, trace
 from swapctl.gather.counters import Counting
 from swapctl.gather.ranges import Ranges
 from swapctl.gather.reading import attempt
@@ -55,12 +55,18 @@ class Witness:
     def __enter__(self) -> "Witness":
         with ExitStack() as undo:
             found = list(self._files(undo))
-            self.lacks = tuple(one for one in found if isinstance(one, Unknown))
+            storage = self._snapshot.storage
+            known = () if storage is None or isinstance(storage, Unknown) else storage
+            givers = mapper_counters.watched(known)
+            self.lacks = tuple(one for one in (*found, *givers) if isinstance(one, Unknown))
             groups: dict[str, list[_File]] = {}
             for one in found:
                 if not isinstance(one, Unknown):
                     groups.setdefault(one.mount.device, []).append(one)
             self._watched = [_watched(tuple(files)) for files in groups.values()]
+            for giver in givers:
+                if not isinstance(giver, Unknown):
+                    self._watched.append(_Watched(giver.device, (), giver.counting))
             self.filesystems = tuple(one.filesystem for one in self._watched)
             self._tracer = trace.open_tracer(
                 [_traceable(one) for one in self._watched if one.filesystem.traced]

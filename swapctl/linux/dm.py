@@ -25,7 +25,10 @@ DM_BUFFER_FULL_FLAG = 1 << 8
 DM_NOFLUSH_FLAG = 1 << 11
 DM_TABLE_STATUS = iowr(0xFD, 12, _HEADER_SIZE)
 
-_READ = ("linear", "striped", "multipath", "mirror", "thin", "thin-pool", "snapshot-origin")
+_READ = (
+    *("linear", "striped", "multipath", "mirror"),
+    *("thin", "thin-pool", "snapshot", "snapshot-origin"),
+)
 
 
 def uuid(one: Entry) -> str:

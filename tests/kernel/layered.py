@@ -120,7 +120,7 @@ VOLUMES = {
     "ext4": Volume("ext4", (*MKFS, *UNJOURNALLED), 112),
     "ext4-journal": Volume("ext4", MKFS, 112),
     "ext4-data": Volume("ext4", MKFS, 112, "data=journal"),
-    "ext4-lazytime": Volume("ext4", MKFS, 112, "lazytime"),
+    "ext4-journal-lazytime": Volume("ext4", MKFS, 112, "lazytime"),
     "xfs": Volume("xfs", _XFS, 320),
     "xfs-lazytime": Volume("xfs", _XFS, 320, "lazytime"),
     "btrfs": Volume("btrfs", _BTRFS, 160),

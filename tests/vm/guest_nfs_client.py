@@ -60,6 +60,19 @@ def verdict(path: Path) -> dict[str, Any]:
     return {"code": code, "verdict": target["verdict"], "severe": severe, "lacks": lacks}
 
 
+def proved(path: Path) -> dict[str, Any]:
+    """What real pages show of the area: how many came back, and why that is no proof."""
+    code, found = swapctl("prove", str(path), "--size", "16M", "--time", "0")
+    proof = found["targets"][0]["proof"]
+    return {
+        "code": code,
+        "verdict": proof["verdict"],
+        "places": [reason["place"] for reason in proof["reasons"]],
+        "reasons": [reason["text"] for reason in proof["reasons"]],
+        "pages": [(one["pages"], one["back"], one["wrong"]) for one in proof["rounds"]],
+    }
+
+
 def counters() -> dict[str, int]:
     """Pages that went out and came in since the start of the machine."""
     lines = (line.split() for line in Path("/proc/vmstat").read_text().splitlines())
@@ -144,6 +157,7 @@ def main() -> None:
         figures["prepare"] = {"code": code, "seconds": target["seconds"]}
         figures["names"] = os.listdir(hard)
         figures["check"] = verdict(path)
+        figures["prove"] = proved(path)
         figures["on"], _ = swapctl("on", str(path))
         try:
             figures["traffic"] = traffic()

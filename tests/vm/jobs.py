@@ -54,6 +54,7 @@ WORKS = {
     "storage": Work(
         ("tests/vm/guest_storage.py", "tests/vm/guest_below.py", "tests/vm/guest_targets.py"), 0
     ),
+    "stacks": Work(("tests/vm/guest_stacks.py",), 0),
     "witness": Work(
         (
             "tests/kernel/test_witness.py",

@@ -71,6 +71,15 @@ def test_every_byte_comes_back(pair: Pair) -> None:
     assert seen["pages_in"] >= PAGES
 
 
+def test_a_proof_says_why_it_is_none(pair: Pair) -> None:
+    """The pages come back, but what the server does for them is not to be seen from here."""
+    seen = pair.client["prove"]
+    pages = (16 << 20) // 4096
+    assert (seen["code"], seen["verdict"]) == (3, "inconclusive")
+    assert seen["reasons"] == ["nfs4 on /mnt/hard: its server cannot be watched"]
+    assert seen["pages"] == [[pages, pages, 0]] * 2
+
+
 def test_on_status_and_off(pair: Pair) -> None:
     assert (pair.client["on"], pair.client["off"], pair.client["left"]) == (0, 0, [])
     assert pair.client["status"] == [["/mnt/hard/swapfile", "ready"]]

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from swapctl.linux import libc
+from tests.conftest import UNLOGGED
 from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
 from tests.kernel.support import area, document, findings, swapctl, unlike, verdict
 
 pytestmark = [
     pytest.mark.kernel,
-    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool losetup"),
+    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", UNLOGGED, "tool mkfs.ext4", "tool losetup"),
 ]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 IMAGE = 64 * MIB

@@ -14,9 +14,8 @@ import pytest
 from swapctl.gather import snapshot
 from swapctl.linux import header
 from swapctl.rules import judge
-from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
-from tests.kernel.support import document, swapctl
-from tests.kernel.test_storage import (
+from tests.conftest import UNLOGGED
+from tests.kernel.layered import (
     area_image,
     layers,
     look,
@@ -26,10 +25,12 @@ from tests.kernel.test_storage import (
     unsafe,
     witness,
 )
+from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
+from tests.kernel.support import document, swapctl
 
 pytestmark = [
     pytest.mark.kernel,
-    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool losetup"),
+    pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", UNLOGGED, "tool mkfs.ext4", "tool losetup"),
 ]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MKFS = ("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "^has_journal", "-E", "nodiscard")

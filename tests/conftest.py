@@ -94,10 +94,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what cannot run here; SWAPCTL_REQUIRE_KERNEL=1 says that all of it can."""
-    for mark in item.iter_markers("needs"):
-        for reason in filter(None, map(lacks, mark.args)):
-            if os.environ.get("SWAPCTL_REQUIRE_KERNEL") == "1":
+    """Skip what cannot run here; SWAPCTL_REQUIRE_KERNEL=1 says that all of it can, but for what the
+    machine's own disk decides: guests bring one that is as it should be."""
+    for need in (need for mark in item.iter_markers("needs") for need in mark.args):
+        if reason := lacks(need):
+            if need != UNLOGGED and os.environ.get("SWAPCTL_REQUIRE_KERNEL") == "1":
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason)
 

@@ -24,7 +24,7 @@ VOCABULARY = (
     *("unknown", "errors"),
 )
 PURE = (
-    *("rules", "plan", "filesystems", "samples", "kernel_log", "record", "render"),
+    *("rules", "plan", "filesystems", "zeros", "samples", "kernel_log", "record", "render"),
     *("proof", "proof_changes"),
 )
 EFFECTS = (

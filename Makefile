@@ -69,6 +69,10 @@ matrix: tools venv ## docs/matrix.md anew, from the kernels' answers (root)
 	-$(python) -m pytest -q tests/kernel/test_oracle.py tests/vm/test_vm_kernels.py
 	$(python) -m tests.matrix
 
+.PHONY: generate
+generate: venv ## man/swapctl-rules.7 and completions/ anew, after a change of rules or options
+	$(python) -m generate
+
 .PHONY: test-fast
 test-fast: venv ## unit tests and linters: seconds, no root
 	$(python) -m pytest -m 'not kernel and not slow' --ignore=tests/kernel --ignore=tests/vm $(PYTEST_ARGS)
@@ -83,28 +87,30 @@ bench: tools venv ## start-up times next to their goals (root)
 
 lib := $(PREFIX)/lib/swapctl
 sbin := $(PREFIX)/sbin/swapctl
+man7 := $(PREFIX)/share/man/man7/swapctl-rules.7
 man8 := $(PREFIX)/share/man/man8/swapctl.8
 bash_completion := $(PREFIX)/share/bash-completion/completions/swapctl
 zsh_completion := $(PREFIX)/share/zsh/site-functions/_swapctl
 fish_completion := $(PREFIX)/share/fish/vendor_completions.d/swapctl.fish
 
 .PHONY: install
-install: interpreter ## swapctl, its manual page and completions below PREFIX (/usr/local)
+install: interpreter ## swapctl, its manual pages and completions below PREFIX (/usr/local)
 	umask 022; $(PYTHON) -m venv --clear $(lib)
 	umask 022; $(lib)/bin/python $(pip_install) .
-	install -d $(dir $(sbin) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
+	install -d $(dir $(sbin) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
 	ln -sfn ../lib/swapctl/bin/swapctl $(sbin)
+	install -m 644 man/swapctl-rules.7 $(man7)
 	install -m 644 man/swapctl.8 $(man8)
-	umask 022; _SWAPCTL_COMPLETE=bash_source $(sbin) >$(bash_completion)
-	umask 022; _SWAPCTL_COMPLETE=zsh_source $(sbin) >$(zsh_completion)
-	umask 022; _SWAPCTL_COMPLETE=fish_source $(sbin) >$(fish_completion)
+	install -m 644 completions/swapctl.bash $(bash_completion)
+	install -m 644 completions/_swapctl $(zsh_completion)
+	install -m 644 completions/swapctl.fish $(fish_completion)
 
 .PHONY: uninstall
 uninstall: ## removes what install put there
 	rm -rf $(lib)
-	rm -f $(sbin) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
+	rm -f $(sbin) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
 
 .PHONY: clean
 clean: ## removes .venv, caches and build products
 	rm -rf $(venv) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find bench swapctl tests -name __pycache__ -prune -exec rm -rf {} +
+	find bench generate swapctl tests -name __pycache__ -prune -exec rm -rf {} +

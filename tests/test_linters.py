@@ -1,4 +1,4 @@
-"""Formatting, types, shell scripts and the manual page; README and manual against `--help`."""
+"""Formatting, types, shell scripts and manual pages; README against `--help`."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PRUNED = {".git", ".venv", "build", "dist", "__pycache__"}
 COMMANDS = ("check", "explain", "facts", "prepare", "on", "off", "status", "prove", "monitor")
 SHELL = re.compile(rb"#!\s*/\S*(/env\s+)?\b(ba)?sh\b")
-MANUALS = sorted(ROOT.glob("man/*.8"))
+MANUALS = sorted(ROOT.glob("man/*.[1-9]"))
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -63,13 +63,6 @@ def help_text(*command: str) -> str:
     return done.stdout
 
 
-def manual() -> str:
-    """The manual page as people read it, without overstriking."""
-    done = run("mandoc", "-T", "utf8", "-O", "width=100", "man/swapctl.8")
-    assert done.returncode == 0, done.stderr
-    return re.sub(".\b", "", done.stdout).replace("\N{MINUS SIGN}", "-")
-
-
 def test_ruff_check() -> None:
     assert_success(sys.executable, "-m", "ruff", "check", ".")
 
@@ -113,18 +106,3 @@ def test_help_lists_the_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_readme_mentions_the_command(command: str) -> None:
     assert f"swapctl {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.needs("tool mandoc")
-@pytest.mark.parametrize("command", COMMANDS)
-def test_manual_has_the_commands_options(command: str) -> None:
-    text = manual()
-    section = re.search(rf"^   {command}\n(.*?)(?=^ {{0,3}}\S)", text, re.MULTILINE | re.DOTALL)
-    assert section is not None
-    # The synopsis names the options that are the same for all commands; the section has the rest.
-    synopsis = text.partition("\nDESCRIPTION")[0]
-    ours = re.findall(rf"swapctl {command}\b(.*?)(?=\n +swapctl|\Z)", synopsis, re.DOTALL)
-    documented = set(re.findall(r"--[a-z][a-z-]*", section[1] + " ".join(ours)))
-    offered = set(re.findall(r"--[a-z][a-z-]*", help_text(command))) - {"--help"}
-    assert offered - documented == set()
-    assert documented - offered == set()

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.gather.reading import attempt
-from swapctl.linux import btrfs, counters, fiemap, sysblock
+from swapctl.linux import btrfs, counters, fiemap, libc, sysblock
 from swapctl.linux.files import read_text
 from swapctl.linux.sysblock import number
 from swapctl.proof_facts import Counter, Kind
@@ -91,7 +91,9 @@ def _btrfs(_: Mount, fd: int) -> Counting:
         Source("generation", "transaction", generation, lambda: number(generation)),
         Source("commits", "commit", stats, lambda: counters.parse_btrfs_commits(read_text(stats))),
     )
-    return Counting(found, "counted", btrfs.sync)
+    # Not BTRFS_IOC_SYNC, which also wakes the cleaner: that begins a transaction of its own where
+    # there is something to remove, as on a new filesystem.
+    return Counting(found, "counted", libc.syncfs)
 
 
 def _f2fs(mount: Mount, _: int) -> Counting:

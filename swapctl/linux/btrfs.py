@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from swapctl.linux.files import read_text, under
 from swapctl.linux.header import format_uuid
-from swapctl.linux.ioctl import call, io, ior, iow, iowr
+from swapctl.linux.ioctl import call, ior, iow, iowr
 
 BTRFS_IOCTL_MAGIC = 0x94
 BTRFS_SUBVOL_RDONLY = 1 << 1
@@ -67,7 +67,6 @@ _INODE_FLAGS = struct.Struct("<64xQ")
 _U64_MAX = 2**64 - 1
 _U32_MAX = 2**32 - 1
 
-BTRFS_IOC_SYNC = io(BTRFS_IOCTL_MAGIC, 8)
 BTRFS_IOC_SUBVOL_CREATE = iow(BTRFS_IOCTL_MAGIC, 14, _VOL_ARGS.size)
 BTRFS_IOC_TREE_SEARCH_V2 = iowr(BTRFS_IOCTL_MAGIC, 17, _SEARCH.size)
 BTRFS_IOC_SUBVOL_GETFLAGS = ior(BTRFS_IOCTL_MAGIC, 25, _SUBVOL_FLAGS.size)
@@ -109,11 +108,6 @@ def fs_info(fd: int) -> FilesystemInfo:
     call(fd, BTRFS_IOC_FS_INFO, buffer, "BTRFS_IOC_FS_INFO")
     num_devices, fsid, nodesize, sectorsize = _FS_INFO.unpack_from(buffer)
     return FilesystemInfo(format_uuid(fsid), num_devices, sectorsize, nodesize)
-
-
-def sync(fd: int) -> None:
-    """Write dirty data and commit the transaction, if there is one. Raises OSError."""
-    call(fd, BTRFS_IOC_SYNC, bytearray(_SUBVOL_FLAGS.size), "BTRFS_IOC_SYNC")
 
 
 def device_path(fd: int, device: int) -> str:

@@ -1,5 +1,5 @@
 """System calls that Python does not wrap: statx(2), statfs(2), swapon(2), swapoff(2), mincore(2),
-mounts apart, and forms of fallocate(2) and rename(2).
+syncfs(2), mounts apart, and forms of fallocate(2) and rename(2).
 
 They go through the C library, which knows the numbers of its architecture; glibc and musl both
 have these symbols. The library is loaded on first use because ctypes is slow to import. Calls
@@ -118,6 +118,11 @@ def statx(fd: int, mask: int) -> Statx:
     buffer = ctypes.create_string_buffer(_STATX_SIZE)
     _call("statx", fd, b"", AT_EMPTY_PATH, ctypes.c_uint(mask), buffer)
     return Statx(*_STATX.unpack_from(buffer))
+
+
+def syncfs(fd: int) -> None:
+    """syncfs(2): write all that is dirty on the filesystem of an open file. Raises OSError."""
+    _call("syncfs", fd)
 
 
 def statfs(fd: int) -> FilesystemState:

@@ -6,6 +6,7 @@ the layer that check named; one on which nothing does is proven.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from swapctl.gather.witness import Witness
 from swapctl.rules import Report
 from swapctl.rules.engine import Finding, Severity
 from tests.conftest import UNLOGGED
@@ -220,3 +222,20 @@ def test_verdict_and_proof_agree(stack: Stack, tmp_path: Path, undo: ExitStack) 
     assert code == (1 if stack.unsafe else 0)
     assert {tally["place"] for tally in proof["filesystems"] if blamed(tally)} == places
     assert area(path) is None
+
+
+@pytest.mark.needs(*NEEDS)
+def test_looking_begins_no_transaction(tmp_path: Path, undo: ExitStack) -> None:
+    """A new btrfs has empty block groups, which its cleaner removes as soon as it is woken."""
+    home = volume_at(tmp_path / "lower", "btrfs-nocow", tmp_path / "bottom", undo)
+    path = swapfile(home, AREA)
+    seen = look(path).snapshot
+    run("sync", "-f", str(path))
+    device = Path(run("findmnt", "-n", "-o", "SOURCE", "-T", str(home)).strip()).name
+    (found,) = Path("/sys/fs/btrfs").glob(f"*/devices/{device}")
+    generation = found.parents[1] / "generation"
+    before = generation.read_text()
+    with Witness(seen) as witness:
+        witness.observe(())
+        time.sleep(0.5)
+    assert generation.read_text() == before

@@ -134,12 +134,12 @@ def times(found: list[Event], kind: Kind) -> int:
 
 CHILD = """
 import os, sys
-from swapctl.linux import btrfs
+from swapctl.linux import libc
 sys.stdin.readline()
 fd = os.open(sys.argv[1], os.O_RDWR)
 for mode in range(int(sys.argv[2])):
     os.fchmod(fd, 0o600 + mode)
-    btrfs.sync(fd) if sys.argv[3] == "btrfs" else os.fsync(fd)
+    libc.syncfs(fd) if sys.argv[3] == "btrfs" else os.fsync(fd)
 print(flush=True)
 sys.stdin.readline()
 """

@@ -194,7 +194,8 @@ def test_off_interrupted_half_way(home: Path) -> None:
             with suppress(ProcessLookupError):
                 process.send_signal(2)
             process.communicate(timeout=LINGERING)
-        assert process.returncode in (0, 130)
+        # -2: Python was leaving already, and no longer handles signals then.
+        assert process.returncode in (0, 130, -2)
         assert process.returncode == 130 or area(path) is None
         if area(path) is not None:
             assert swapctl("off", path).returncode == 0

@@ -1,6 +1,7 @@
 """Sizes and durations as operators write and read them."""
 
 import math
+import os
 import re
 from typing import NamedTuple
 
@@ -84,6 +85,21 @@ def parse_reserve(text: str) -> int | float:
     if match is not None and float(match[1]) <= 100:
         return float(match[1]) / 100
     return 0 if text == "0" else parse_bytes(text)
+
+
+def parse_share(text: str) -> float:
+    """A share of the filesystem, `25%` -> 0.25; more than nothing, at most all."""
+    match = _match(_SHARE, text)
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise SwapctlError(f"{text!r} is not a share such as 25%", code=ExitCode.USAGE)
+    return float(match[1]) / 100
+
+
+def parse_label(text: str) -> str:
+    """A label as the swap header takes it."""
+    if len(os.fsencode(text)) > 16 or "\0" in text:
+        raise SwapctlError("a label has at most 16 bytes", code=ExitCode.USAGE)
+    return text
 
 
 def resolve_size(request: SizeRequest, memory_bytes: int, page_size: int) -> int:

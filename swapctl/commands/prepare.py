@@ -22,7 +22,7 @@ from swapctl.render.prepare import done_json, done_text, plan_json, plan_text, r
 from swapctl.render.progress import progress_line
 from swapctl.rules import Report, in_the_way, judge
 from swapctl.rules.places import judge_place
-from swapctl.units import parse_reserve, parse_size, resolve_size
+from swapctl.units import parse_label, parse_reserve, parse_size, resolve_size
 
 _REDRAW = 0.1
 
@@ -55,12 +55,6 @@ def _uuid(text: str | None) -> bytes:
         return uuid.UUID(text).bytes
     except ValueError:
         raise SwapctlError(f"{text!r} is not a UUID", code=ExitCode.USAGE) from None
-
-
-def _label(text: str) -> str:
-    if len(os.fsencode(text)) > 16 or "\0" in text:
-        raise SwapctlError("a label has at most 16 bytes", code=ExitCode.USAGE)
-    return text
 
 
 def _wanted_already(
@@ -110,7 +104,7 @@ def run(
     if not switch_on and (priority is not None or discard):
         raise SwapctlError("--priority and --discard go with --on", code=ExitCode.USAGE)
     check_allowed(allow)
-    uuid_bytes, label = _uuid(uuid), _label(label)
+    uuid_bytes, label = _uuid(uuid), parse_label(label)
     wanted = resolve_size(parse_size(size), places.memory_total(), os.sysconf("SC_PAGE_SIZE"))
     kept = None if reserve is None else parse_reserve(reserve)
     patience = of_command()

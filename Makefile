@@ -87,6 +87,7 @@ bench: tools venv ## start-up times next to their goals (root)
 
 lib := $(PREFIX)/lib/swapctl
 sbin := $(PREFIX)/sbin/swapctl
+man5 := $(PREFIX)/share/man/man5/swapctl.conf.5
 man7 := $(PREFIX)/share/man/man7/swapctl-rules.7
 man8 := $(PREFIX)/share/man/man8/swapctl.8
 bash_completion := $(PREFIX)/share/bash-completion/completions/swapctl
@@ -97,8 +98,9 @@ fish_completion := $(PREFIX)/share/fish/vendor_completions.d/swapctl.fish
 install: interpreter ## swapctl, its manual pages and completions below PREFIX (/usr/local)
 	umask 022; $(PYTHON) -m venv --clear $(lib)
 	umask 022; $(lib)/bin/python $(pip_install) .
-	install -d $(dir $(sbin) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
+	install -d $(dir $(sbin) $(man5) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
 	ln -sfn ../lib/swapctl/bin/swapctl $(sbin)
+	install -m 644 man/swapctl.conf.5 $(man5)
 	install -m 644 man/swapctl-rules.7 $(man7)
 	install -m 644 man/swapctl.8 $(man8)
 	install -m 644 completions/swapctl.bash $(bash_completion)
@@ -108,7 +110,7 @@ install: interpreter ## swapctl, its manual pages and completions below PREFIX (
 .PHONY: uninstall
 uninstall: ## removes what install put there
 	rm -rf $(lib)
-	rm -f $(sbin) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
+	rm -f $(sbin) $(man5) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
 
 .PHONY: clean
 clean: ## removes .venv, caches and build products

@@ -264,8 +264,8 @@ _swapctl() {
         prepare)
             if [[ $cur == -* && -z $ended ]]; then
                 _swapctl_words "$cur" \
-                    --size --fs --method --label --uuid --reserve --allow --on --priority \
-                    --discard -n --dry-run -q --quiet --format --json -h --help
+                    --size --configured --fs --method --label --uuid --reserve --allow --on \
+                    --priority --discard -n --dry-run -q --quiet --format --json -h --help
             else
                 _swapctl_files "$cur"
             fi

@@ -339,7 +339,8 @@ complete -c swapctl -n '__swapctl_at explain' -a '(__swapctl_rules)'
 complete -c swapctl -n '__swapctl_at facts' -s h -l help -d 'Show this message and exit'
 complete -c swapctl -n '__swapctl_at facts' -F
 
-complete -c swapctl -n '__swapctl_at prepare' -l size -x -d 'Such as 8G, 8GB, 512M, 50%RAM, 2xRAM or auto'
+complete -c swapctl -n '__swapctl_at prepare' -l size -x -d 'Such as 8G, 8GB, 512M, 50%RAM, 2xRAM or auto; required'
+complete -c swapctl -n '__swapctl_at prepare' -l configured -d 'Make or verify the file that swapctl.conf describes, in place of the other options'
 complete -c swapctl -n '__swapctl_at prepare' -l fs -x -a '(__swapctl_types)' -d 'Filesystem type the file must live on'
 complete -c swapctl -n '__swapctl_at prepare' -l method -x -a 'auto write write-zeroes fallocate' -d 'How blocks are made: written, zeroed by the device, or only allocated'
 complete -c swapctl -n '__swapctl_at prepare' -l label -x -d 'Label of the area, at most 16 bytes'

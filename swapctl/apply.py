@@ -20,6 +20,7 @@ from swapctl.linux import btrfs, f2fs, header, inode, libc, selinux
 from swapctl.newfile import NewFile
 from swapctl.plan import Plan
 from swapctl.rules import in_the_way, judge
+from swapctl.rules.subject import as_of_others
 
 CHUNK = 16 * 2**20
 _BLOCK = 4096
@@ -143,7 +144,8 @@ def _verify(work: Work) -> None:
     file = need(seen.file)
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)
-    report = judge(seen._replace(path=work.plan.path, file=named))
+    seen = seen._replace(path=work.plan.path, file=named)
+    report = judge(as_of_others(seen) if work.plan.for_others else seen)
     stopping = in_the_way(report.outcome, work.plan.allow)
     if stopping:
         worst = stopping[0]

@@ -25,7 +25,8 @@ class Plan(NamedTuple):
     """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes.
 
     `may_write` says that writing is as good where the device turns out not to zero by itself;
-    `allow` names the unsafe rules that the file need not pass.
+    `allow` names the unsafe rules that the file need not pass. `for_others` says that the caller's
+    own capabilities do not count, because another process is going to activate it.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
     page_size: int
     steps: tuple[Step, ...]
     allow: tuple[str, ...]
+    for_others: bool
 
 
 def choose_method(place: Place, wanted: str) -> str:
@@ -70,7 +72,13 @@ def _writing(place: Place, path: str) -> Step:
 
 
 def make_plan(
-    place: Place, *, method: str, uuid: bytes, label: str, allow: tuple[str, ...] = ()
+    place: Place,
+    *,
+    method: str,
+    uuid: bytes,
+    label: str,
+    allow: tuple[str, ...] = (),
+    for_others: bool = False,
 ) -> Plan:
     """The steps for a place that passed its rules."""
     row = lookup(need(place.mount).fstype)
@@ -141,4 +149,5 @@ def make_plan(
         page_size=place.host.page_size,
         steps=tuple(steps),
         allow=allow,
+        for_others=for_others,
     )

@@ -16,7 +16,7 @@ from swapctl.gather import snapshot
 from swapctl.gather.patience import of_command
 from swapctl.output import emit
 from swapctl.place import Place
-from swapctl.plan import make_plan
+from swapctl.plan import Plan, make_plan
 from swapctl.render.active import area_text
 from swapctl.render.prepare import done_json, done_text, plan_json, plan_text, refusal
 from swapctl.render.progress import progress_line
@@ -83,10 +83,43 @@ def _wanted_already(
     return report
 
 
+def make(
+    place: Place,
+    *,
+    method: str,
+    uuid: bytes,
+    label: str,
+    allow: tuple[str, ...],
+    dry_run: bool,
+    quiet: bool,
+    output_format: str,
+    for_others: bool = False,
+) -> Plan | ExitCode:
+    """Judge the place and make the file there; the plan by which it was made.
+
+    Where nothing was made, that has been printed, and this is the exit code.
+    """
+    as_json = output_format == "json"
+    outcome = judge_place(place, allow)
+    if outcome.findings or outcome.undecided:
+        if not quiet:
+            emit(refusal(place, outcome, as_json=as_json))
+        return ExitCode.FINDINGS if outcome.findings else ExitCode.UNDECIDED
+    plan = make_plan(
+        place, method=method, uuid=uuid, label=label, allow=allow, for_others=for_others
+    )
+    if dry_run:
+        emit(plan_json(plan, place.host) if as_json else plan_text(plan))
+        return ExitCode.OK
+    with interruptible():
+        apply.run(plan, _progress(quiet))
+    return plan
+
+
 def run(
     path: str | None,
     *,
-    size: str,
+    size: str | None,
     fstype: str | None,
     method: str,
     label: str,
@@ -103,6 +136,12 @@ def run(
     """Make a swapfile; the options are those of the command line."""
     if not switch_on and (priority is not None or discard):
         raise SwapctlError("--priority and --discard go with --on", code=ExitCode.USAGE)
+    if size is None:
+        raise SwapctlError(
+            "--size is missing",
+            hint="Such as 8G, 50%RAM or auto; --configured takes it from swapctl.conf.",
+            code=ExitCode.USAGE,
+        )
     check_allowed(allow)
     uuid_bytes, label = _uuid(uuid), parse_label(label)
     wanted = resolve_size(parse_size(size), places.memory_total(), os.sysconf("SC_PAGE_SIZE"))
@@ -121,18 +160,19 @@ def run(
     plan = None
     start = time.monotonic()
     if report is None:
-        outcome = judge_place(place, allow)
-        if outcome.findings or outcome.undecided:
-            if not quiet:
-                emit(refusal(place, outcome, as_json=output_format == "json"))
-            return ExitCode.FINDINGS if outcome.findings else ExitCode.UNDECIDED
-        plan = make_plan(place, method=method, uuid=uuid_bytes, label=label, allow=allow)
-        if dry_run:
-            as_json = output_format == "json"
-            emit(plan_json(plan, place.host) if as_json else plan_text(plan))
-            return ExitCode.OK
-        with interruptible():
-            apply.run(plan, _progress(quiet))
+        made = make(
+            place,
+            method=method,
+            uuid=uuid_bytes,
+            label=label,
+            allow=allow,
+            dry_run=dry_run,
+            quiet=quiet,
+            output_format=output_format,
+        )
+        if isinstance(made, ExitCode):
+            return made
+        plan = made
         report = judge(snapshot(plan.path))
     elif switch_on and not report.active and in_the_way(asked_for(report, discard).outcome, allow):
         if not quiet:

@@ -101,7 +101,11 @@ def _existing(path: str) -> str | None:
 
 
 def _data_profiles(fd: int) -> tuple[str, ...]:
-    data = (c for c in btrfs.chunks(fd) if c.type_flags & btrfs.BTRFS_BLOCK_GROUP_DATA)
+    try:
+        chunks = btrfs.chunks(fd)
+    except PermissionError:  # without CAP_SYS_ADMIN
+        return btrfs.allocated_profiles(btrfs.fs_info(fd).fsid)
+    data = (c for c in chunks if c.type_flags & btrfs.BTRFS_BLOCK_GROUP_DATA)
     return tuple(dict.fromkeys(btrfs.profile_name(c.type_flags) for c in data))
 
 
@@ -158,16 +162,18 @@ def look(
     reserve: int | float | None,
     wanted_type: str | None,
     patience: Patience,
+    most_share: float = 1.0,
 ) -> Place:
     """Everything that the rules for places see.
 
-    `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. On f2fs the size
-    becomes a multiple of the section: a part of one would be moved at every activation. Raises
-    SwapctlError when the directory does not exist, cannot be opened, or its server does not answer.
+    `reserve` is bytes, or a share of the filesystem; by default 5%, at most 1 GiB. The size is cut
+    to `most_share` of the filesystem. On f2fs it becomes a multiple of the section: a part of one
+    would be moved at every activation. Raises SwapctlError when the directory does not exist,
+    cannot be opened, or its server does not answer.
     """
 
     def read(_: str, _tick: Callable[[], None]) -> Place:
-        return _look(path, chosen, size, reserve, wanted_type)
+        return _look(path, chosen, size, reserve, wanted_type, most_share)
 
     (found,) = patience.each(read, (path,))
     if isinstance(found, Unknown):
@@ -176,7 +182,12 @@ def look(
 
 
 def _look(
-    path: str, chosen: bool, size: int, reserve: int | float | None, wanted_type: str | None
+    path: str,
+    chosen: bool,
+    size: int,
+    reserve: int | float | None,
+    wanted_type: str | None,
+    most_share: float,
 ) -> Place:
     try:
         directory, makes = _resolved_directory(path, chosen)
@@ -200,8 +211,11 @@ def _look(
             share = _DEFAULT_RESERVE if reserve is None else reserve
             reserve = min(int(whole * share), most)
         section = _section(mount)
-        if section and not isinstance(section, Unknown):
-            size = -(-size // section) * section
+        unit = section if section and not isinstance(section, Unknown) else 0
+        size = -(-size // unit) * unit if unit else size
+        if most_share < 1 and not isinstance(state, Unknown):
+            unit = unit or os.sysconf("SC_PAGE_SIZE")
+            size = min(size, int(state.size * most_share) // unit * unit)
         on_btrfs = not isinstance(mount, Unknown) and mount.fstype == "btrfs"
         areas = machine.areas()
         below = layers.below(mount, fd)

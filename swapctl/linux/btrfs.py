@@ -218,6 +218,13 @@ def inode_flags(fd: int, ino: int) -> int:
     raise OSError(errno.ENOENT, f"inode {ino} is not in the btrfs tree")
 
 
+def allocated_profiles(fsid: str, root: str = "/") -> tuple[str, ...]:
+    """The profiles that the filesystem has data block groups of, by name, from sysfs: nothing of
+    each block group, but no privilege is needed. Raises OSError."""
+    with os.scandir(under(root, f"sys/fs/btrfs/{fsid}/allocation/data")) as found:
+        return tuple(sorted(one.name for one in found if one.is_dir()))
+
+
 def profile_name(type_flags: int) -> str:
     """The name that btrfs-progs gives the block group's profile in lower case, "raid1"."""
     for bit, name in _PROFILES:

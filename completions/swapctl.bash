@@ -195,6 +195,37 @@ _swapctl() {
                 _swapctl_words "$cur" text json
                 return
                 ;;
+            'enable --size' | 'enable --max-share' | 'enable --label' | 'enable --reserve' | 'enable --priority')
+                return
+                ;;
+            'enable --fs')
+                _swapctl_types "$cur"
+                return
+                ;;
+            'enable --method')
+                _swapctl_words "$cur" auto write write-zeroes fallocate
+                return
+                ;;
+            'enable --discard')
+                _swapctl_words "$cur" once pages both
+                return
+                ;;
+            'enable --root')
+                _swapctl_files "$cur"
+                return
+                ;;
+            'enable --format')
+                _swapctl_words "$cur" text json
+                return
+                ;;
+            'disable --root')
+                _swapctl_files "$cur"
+                return
+                ;;
+            'disable --format')
+                _swapctl_words "$cur" text json
+                return
+                ;;
             'status --format')
                 _swapctl_words "$cur" text json markdown
                 return
@@ -234,7 +265,7 @@ _swapctl() {
                 _swapctl_words "$cur" \
                     --version -l --list -h --help
             else
-                _swapctl_words "$cur" check explain facts prepare on off status prove monitor
+                _swapctl_words "$cur" check explain facts prepare on off enable disable status prove monitor
             fi
             ;;
         check)
@@ -285,6 +316,23 @@ _swapctl() {
                     --force -q --quiet --format --json -h --help
             else
                 _swapctl_areas "$cur"
+            fi
+            ;;
+        enable)
+            if [[ $cur == -* && -z $ended ]]; then
+                _swapctl_words "$cur" \
+                    --size --max-share --fs --method --label --reserve --priority --discard \
+                    --nofail --fail --root -n --dry-run -q --quiet --format --json -h --help
+            else
+                _swapctl_files "$cur"
+            fi
+            ;;
+        disable)
+            if [[ $cur == -* && -z $ended ]]; then
+                _swapctl_words "$cur" \
+                    --force --root -n --dry-run -q --quiet --format --json -h --help
+            else
+                _swapctl_files "$cur"
             fi
             ;;
         status)

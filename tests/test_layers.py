@@ -28,10 +28,19 @@ PURE = (
     *("proof", "proof_changes", "systemd", "conf"),
 )
 EFFECTS = (
-    *("linux", "gather", "newfile", "apply", "monitor", "activate", "prove", "commands", "cli"),
-    "entry",
+    *("linux", "gather", "newfile", "apply", "monitor", "activate", "prove", "enabling"),
+    *("commands", "cli", "entry"),
 )
-MAY_IMPORT_LINUX = ("linux", "gather", "newfile", "apply", "monitor", "activate", "prove")
+MAY_IMPORT_LINUX = (
+    "linux",
+    "gather",
+    "newfile",
+    "apply",
+    "monitor",
+    "activate",
+    "prove",
+    "enabling",
+)
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 # Of each package, beginnings of modules that a check of a file on ext4 on a disk has no use for.
 NOT_FOR_EXT4 = {

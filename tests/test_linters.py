@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PRUNED = {".git", ".venv", "build", "dist", "__pycache__"}
-COMMANDS = ("check", "explain", "facts", "prepare", "on", "off", "status", "prove", "monitor")
+COMMANDS = (
+    *("check", "explain", "facts", "prepare", "on", "off", "enable", "disable"),
+    *("status", "prove", "monitor"),
+)
 SHELL = re.compile(rb"#!\s*/\S*(/env\s+)?\b(ba)?sh\b")
 MANUALS = sorted(ROOT.glob("man/*.[1-9]"))
 

@@ -17,6 +17,8 @@ COMMANDS = {
     "prepare": "Make a swapfile that passes check.",
     "on": "Activate an area, after checking it.",
     "off": "Deactivate an area, after checking the memory.",
+    "enable": "Have systemd make and activate it, now and at every boot.",
+    "disable": "Undo what enable did.",
     "status": "Show the active areas, with a verdict on each.",
     "prove": "Put real pages through an area, and count transactions.",
     "monitor": "Watch areas, rates, pressure and who holds swap.",

@@ -56,6 +56,12 @@ verbose_option = click.option(
 dry_run_option = click.option(
     "-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing."
 )
+root_option = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Change the system below DIR, and nothing that runs.",
+)
 priority_option = click.option(
     "--priority",
     type=click.IntRange(0, 32767),

@@ -55,7 +55,7 @@ def _look(path: str, one: Settings) -> Place:
         wanted_type=one.fs,
         patience=of_command(),
         most_share=1.0 if one.max_share is None else one.max_share,
-    )
+    )._replace(method=one.method, discard=one.discard)
 
 
 def _differences(report: Report, place: Place, one: Settings) -> list[str]:

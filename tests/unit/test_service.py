@@ -52,7 +52,7 @@ def test_exposure(tmp_path: Path) -> None:
 
 
 def test_traps_of_the_boot() -> None:
-    """Two make ordering cycles, one runs it only once, one lets it run for ever; verify is silent."""
+    """Two make ordering cycles, one lets it run once only, one for ever; verify is silent."""
     lines = SERVICE.read_text(encoding="utf-8").splitlines()
     assert "DefaultDependencies=no" in lines
     assert not [line for line in lines if line.startswith(("PrivateTmp=", "RemainAfterExit="))]

@@ -1,0 +1,212 @@
+"""Enable and disable a swapfile in a tree: the files of systemd's and ours, and nobody else's."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from secrets import token_hex
+from typing import NamedTuple
+
+from swapctl.conf.drop_in import read, with_drop_in, write
+from swapctl.conf.settings import Configuration, Settings, settings
+from swapctl.errors import ExitCode, SwapctlError, from_oserror
+from swapctl.gather.configuration import inside, sources
+from swapctl.linux.files import read_text, under
+from swapctl.systemd.others import (
+    UNIT_DIRECTORIES,
+    Other,
+    foreign_units,
+    fstab_lines,
+    is_ours,
+    named,
+)
+from swapctl.systemd.swap_unit import drop_in_path, link_paths, swap_unit, unit_path
+
+
+class Change(NamedTuple):
+    """One change of the tree: `action` is write, link or remove, `path` as it is below the root,
+    `content` the text or where the link leads."""
+
+    action: str
+    path: str
+    content: str = ""
+
+
+class Enabling(NamedTuple):
+    """What enabling a file takes, the settings that then hold, and what is ignored in the files."""
+
+    changes: tuple[Change, ...]
+    settings: Settings
+    warnings: tuple[str, ...]
+
+
+def _content(root: str, path: str) -> str | None:
+    """The text of a file of the tree, None where there is none, "" for what is no file."""
+    real = under(root, path)
+    try:
+        mode = os.lstat(real).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return read_text(real) if stat.S_ISREG(mode) else ""
+
+
+def _link(root: str, path: str) -> str | None:
+    """Where a link of the tree leads, None where there is nothing, "" for what is no link."""
+    real = under(root, path)
+    try:
+        return os.readlink(real)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return ""
+
+
+def _units(root: str, name: str) -> dict[str, str | None]:
+    """The units of that name, one that is reached by two paths once."""
+    found: dict[str, str | None] = {}
+    seen = set()
+    for directory in UNIT_DIRECTORIES:
+        path = f"{directory}/{name}"
+        real = os.path.realpath(under(root, directory))
+        if real in seen or not os.path.lexists(under(root, path)):
+            continue
+        seen.add(real)
+        found[path] = None if _link(root, path) == os.devnull else _content(root, path)
+    return found
+
+
+def others(root: str, path: str) -> Iterator[Other]:
+    """What somebody else has set up for the path."""
+    try:
+        fstab = read_text(under(root, "etc/fstab"))
+    except FileNotFoundError:
+        fstab = ""
+    yield from fstab_lines(fstab, path)
+    unit = unit_path(path)
+    yield from foreign_units(_units(root, os.path.basename(unit)))
+    drop_in = _content(root, drop_in_path(path))
+    if drop_in is not None and not is_ours(drop_in):
+        yield Other(drop_in_path(path), "")
+    for link in link_paths(path).values():
+        if _link(root, link) not in (None, unit):
+            yield Other(link, "")
+
+
+def _effective(root: str, path: str, values: Mapping[str, str]) -> tuple[str, Configuration]:
+    """The drop-in for the values, and the configuration with it."""
+    file = drop_in_path(path)
+    text = write(path, values) if values else ""
+    return text, with_drop_in(sources(root), under(root, file), text)
+
+
+def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
+    """What has to change so that the file is made and activated at every boot.
+
+    `given` are values by key; they are added to those of earlier calls. Raises SwapctlError where
+    others have set up the same path, and where no size is known.
+    """
+    found = tuple(others(root, path))
+    if found:
+        raise SwapctlError(
+            "others have set it up already, nothing was changed",
+            hint=named(found),
+            code=ExitCode.FINDINGS,
+            path=path,
+        )
+    file = drop_in_path(path)
+    before = _content(root, file)
+    values = {**(read(before, file, path) if before else {}), **given}
+    text, configuration = _effective(root, path, values)
+    section = configuration.sections.get(path, {})
+    if "size" not in section:
+        raise SwapctlError(
+            "--size is missing, and swapctl.conf has none for it",
+            hint="Such as 8G, 50%RAM or auto.",
+            code=ExitCode.USAGE,
+            path=path,
+        )
+    one = settings(section)
+    unit = swap_unit(path, priority=one.priority, discard=one.discard, nofail=one.nofail)
+    links = link_paths(path)
+    changes = []
+    if text and text != before:
+        changes.append(Change("write", file, text))
+    if unit != _content(root, unit_path(path)):
+        changes.append(Change("write", unit_path(path), unit))
+    if _link(root, links[not one.nofail]) is not None:
+        changes.append(Change("remove", links[not one.nofail]))
+    if _link(root, links[one.nofail]) is None:
+        changes.append(Change("link", links[one.nofail], unit_path(path)))
+    return Enabling(tuple(changes), one, configuration.warnings)
+
+
+def disabling(root: str, path: str) -> tuple[Change, ...]:
+    """What has to change so that nothing of what enable wrote is left."""
+    unit = unit_path(path)
+    links = [link for link in link_paths(path).values() if _link(root, link) == unit]
+    files = [file for file in (unit, drop_in_path(path)) if is_ours(_content(root, file) or "")]
+    return tuple(Change("remove", one) for one in (*links, *files))
+
+
+def _make_directory(root: str, directory: str) -> str:
+    """The directory below the root, made where it is missing."""
+    real = inside(root, under(root, directory))
+    os.makedirs(real, 0o755, exist_ok=True)
+    return real
+
+
+def _replace(root: str, change: Change) -> None:
+    """A new file or link in the place of what has the name, in one step."""
+    folder, name = os.path.split(change.path)
+    real = _make_directory(root, folder)
+    temporary = os.path.join(real, f".{name[:100]}.{token_hex(8)}")
+    try:
+        if change.action == "link":
+            os.symlink(change.content, temporary)
+        else:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(os.fsencode(change.content))
+                file.flush()
+                os.fsync(file.fileno())
+        os.rename(temporary, os.path.join(real, name))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync(real)
+
+
+def _remove(root: str, change: Change) -> None:
+    """The name, and its directory if that only held such names."""
+    folder, name = os.path.split(change.path)
+    real = inside(root, under(root, folder))
+    os.unlink(os.path.join(real, name))
+    if folder.endswith((".wants", ".requires", ".d")):
+        with suppress(OSError):
+            os.rmdir(real)
+            return
+    _sync(real)
+
+
+def _sync(directory: str) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def carry_out(root: str, changes: tuple[Change, ...]) -> None:
+    """Make the changes. Raises SwapctlError with the one that failed; those before it stand, and
+    the same command goes on from there."""
+    old_umask = os.umask(0o022)
+    try:
+        for change in changes:
+            try:
+                _remove(root, change) if change.action == "remove" else _replace(root, change)
+            except OSError as error:
+                raise from_oserror(f"cannot {change.action} it", error, path=change.path) from None
+    finally:
+        os.umask(old_umask)

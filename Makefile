@@ -90,19 +90,21 @@ sbin := $(PREFIX)/sbin/swapctl
 man5 := $(PREFIX)/share/man/man5/swapctl.conf.5
 man7 := $(PREFIX)/share/man/man7/swapctl-rules.7
 man8 := $(PREFIX)/share/man/man8/swapctl.8
+unit := $(PREFIX)/lib/systemd/system/swapctl-prepare@.service
 bash_completion := $(PREFIX)/share/bash-completion/completions/swapctl
 zsh_completion := $(PREFIX)/share/zsh/site-functions/_swapctl
 fish_completion := $(PREFIX)/share/fish/vendor_completions.d/swapctl.fish
 
 .PHONY: install
-install: interpreter ## swapctl, its manual pages and completions below PREFIX (/usr/local)
+install: interpreter ## swapctl, its manual pages, unit and completions below PREFIX (/usr/local)
 	umask 022; $(PYTHON) -m venv --clear $(lib)
 	umask 022; $(lib)/bin/python $(pip_install) .
-	install -d $(dir $(sbin) $(man5) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion))
+	install -d $(dir $(sbin) $(man5) $(man7) $(man8) $(unit) $(bash_completion) $(zsh_completion) $(fish_completion))
 	ln -sfn ../lib/swapctl/bin/swapctl $(sbin)
 	install -m 644 man/swapctl.conf.5 $(man5)
 	install -m 644 man/swapctl-rules.7 $(man7)
 	install -m 644 man/swapctl.8 $(man8)
+	umask 022; sed 's|=:/usr/bin/python3 |=:$(lib)/bin/python |' packaging/systemd/$(notdir $(unit)) >$(unit)
 	install -m 644 completions/swapctl.bash $(bash_completion)
 	install -m 644 completions/_swapctl $(zsh_completion)
 	install -m 644 completions/swapctl.fish $(fish_completion)
@@ -110,7 +112,7 @@ install: interpreter ## swapctl, its manual pages and completions below PREFIX (
 .PHONY: uninstall
 uninstall: ## removes what install put there
 	rm -rf $(lib)
-	rm -f $(sbin) $(man5) $(man7) $(man8) $(bash_completion) $(zsh_completion) $(fish_completion)
+	rm -f $(sbin) $(man5) $(man7) $(man8) $(unit) $(bash_completion) $(zsh_completion) $(fish_completion)
 
 .PHONY: clean
 clean: ## removes .venv, caches and build products

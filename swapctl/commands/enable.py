@@ -2,7 +2,7 @@
 
 import os
 
-from swapctl.commands.manager import reload_and, systemd_runs
+from swapctl.commands.manager import systemctl, systemd_runs
 from swapctl.conf.settings import KEYS
 from swapctl.enabling import carry_out, enabling
 from swapctl.errors import ExitCode, SwapctlError
@@ -10,7 +10,8 @@ from swapctl.gather.place import memory_total
 from swapctl.output import complain, emit
 from swapctl.render.enabling import changes_json, changes_text
 from swapctl.systemd.escape import unit_name
-from swapctl.systemd.swap_unit import checked
+from swapctl.systemd.swap_unit import PREPARE, checked
+from swapctl.text import quoted
 from swapctl.units import SizeRequest, format_bytes, resolve_size
 
 
@@ -34,6 +35,20 @@ def _size_note(size: SizeRequest | None) -> str:
     return f"on this machine that is {format_bytes(now)} ({now} bytes)"
 
 
+def _start(path: str, unit: str) -> None:
+    """Have systemd see the unit and start it."""
+    systemctl("daemon-reload")
+    try:
+        systemctl("start", "--", unit)
+    except SwapctlError as error:
+        service = unit_name(path, "service", PREPARE)
+        error.hint = (
+            f"{error.hint}\nIt is enabled all the same. What went wrong, and how to undo it:\n"
+            f"journalctl -b -u {quoted(service)}\nswapctl disable {quoted(path)}"
+        )
+        raise
+
+
 def run(
     path: str,
     *,
@@ -54,7 +69,7 @@ def run(
     if not dry_run:
         carry_out(root or "/", plan.changes)
         if root is None and systemd_runs():
-            reload_and("start", unit)
+            _start(path, unit)
             notes.append(f"{unit} is started")
         elif root is None:
             notes.append("systemd does not run here: this counts from the next boot")

@@ -30,9 +30,3 @@ def systemctl(*arguments: str) -> None:
         raise SwapctlError(
             f"{' '.join(arguments)} failed", hint=error.stderr.strip(), path="systemctl"
         ) from None
-
-
-def reload_and(verb: str, unit: str) -> None:
-    """Have it read its units again, then start or stop one."""
-    systemctl("daemon-reload")
-    systemctl(verb, "--", unit)

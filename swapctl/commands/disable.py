@@ -1,6 +1,7 @@
 """disable: undo what enable did; the file itself stays."""
 
 import os
+from contextlib import suppress
 
 from swapctl.activate import find_area, leaving
 from swapctl.commands.manager import systemctl, systemd_runs
@@ -14,7 +15,7 @@ from swapctl.rules.catalogue import LEAVING_RULES
 from swapctl.rules.engine import evaluate
 from swapctl.systemd.escape import unit_name
 from swapctl.systemd.others import named
-from swapctl.systemd.swap_unit import checked
+from swapctl.systemd.swap_unit import PREPARE, checked
 
 
 def _stop(path: str, unit: str, force: bool, quiet: bool, as_json: bool) -> bool:
@@ -52,6 +53,8 @@ def run(
         carry_out(root or "/", changes)
         if manager:
             systemctl("daemon-reload")
+            with suppress(SwapctlError):  # that it is not loaded, mostly
+                systemctl("reset-failed", "--", unit_name(path, "service", PREPARE))
     if not quiet:
         notes = [f"still set up by others: {line}" for line in named(foreign).splitlines()]
         pairs = [(change.action, change.path) for change in changes]

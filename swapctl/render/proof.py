@@ -134,7 +134,7 @@ def proof_text(report: Report, m: Measured, proof: Proof, *, active: bool, color
     if proof.tallies:
         table = table_text(_COLUMNS, proof.tallies, plain=False)
         lines += ["", *(f"    {line}" for line in table.splitlines())]
-    elif m.rounds and not m.lacks:
+    elif proof.verdict == "proven":
         lines += ["", "    There is no filesystem on the way down."]
     return "\n".join(lines)
 

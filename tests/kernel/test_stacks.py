@@ -45,6 +45,8 @@ pytestmark = [
 AREA = 32 * MIB
 # What goes out in each round of the proof.
 SIZE = "4M"
+TRIES = 5
+OTHERS = "others take them"
 DIRECT = "--direct-io=on"
 STAMPS, HOLES = "storage-loop-timestamps", "storage-loop-holes"
 UNWRITTEN, SHARED = "storage-loop-unwritten", "storage-loop-shared"
@@ -189,39 +191,45 @@ def names_the_place(finding: Finding, place: Path, block: bytes) -> str:
     return str(seen.value)
 
 
-def proved(path: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    """The exit code and the proof; once more where somebody else's area took the pages."""
-    for _ in range(5):
-        done = swapctl("prove", path, "--size", SIZE, "--time", "0", "--json", *options)
-        proof: dict[str, Any] = document(done)["targets"][0]["proof"]
-        if not any(one["elsewhere"] for one in proof["rounds"]):
-            break
-    return done.returncode, proof
-
-
 def blamed(tally: dict[str, Any]) -> bool:
     """The pages caused something on this filesystem, or the map of a file changed there."""
     counts = [tally[name]["caused"] for name in ("transactions", "allocations")]
     return any(counts) or any(one["map"] for one in tally["files"])
 
 
-@pytest.mark.needs(*NEEDS)
-@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
-def test_verdict_and_proof_agree(stack: Stack, tmp_path: Path, undo: ExitStack) -> None:
-    path = stack.build(tmp_path, undo)
+def agree(stack: Stack, place: Path, undo: ExitStack) -> bool:
+    """Whether that could be seen: somebody else's area may take the pages meanwhile."""
+    path = stack.build(place, undo)
     block = witness(path, PAGE)
     report = look(path)
     assert (report.swapon.accepts, report.outcome.undecided) == (True, ())
     assert report.verdict == ("unsafe" if stack.unsafe else "ready")
     assert unsafe(report) == set(stack.unsafe)
-    places = {names_the_place(finding, tmp_path, block) for finding in findings(report)}
+    places = {names_the_place(finding, place, block) for finding in findings(report)}
 
     allow = [word for rule in stack.unsafe for word in ("--allow", rule)]
-    code, proof = proved(path, *allow)
-    assert proof["verdict"] == ("disproved" if stack.unsafe else "proven"), proof["reasons"]
-    assert code == (1 if stack.unsafe else 0)
-    assert {tally["place"] for tally in proof["filesystems"] if blamed(tally)} == places
+    done = swapctl("prove", path, "--size", SIZE, "--time", "0", "--json", *allow)
     assert area(path) is None
+    proof = document(done)["targets"][0]["proof"]
+    if any(one["elsewhere"] for one in proof["rounds"]) or OTHERS in str(proof["reasons"]):
+        return False
+    assert proof["verdict"] == ("disproved" if stack.unsafe else "proven"), proof["reasons"]
+    assert done.returncode == (1 if stack.unsafe else 0)
+    assert {tally["place"] for tally in proof["filesystems"] if blamed(tally)} == places
+    return True
+
+
+@pytest.mark.needs(*NEEDS)
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+def test_verdict_and_proof_agree(stack: Stack, tmp_path: Path) -> None:
+    """Made anew for another try: what a proof has filled is a hole no more."""
+    for number in range(TRIES):
+        place = tmp_path / str(number)
+        place.mkdir()
+        with ExitStack() as undo:
+            if agree(stack, place, undo):
+                return
+    pytest.fail("other areas took the pages")
 
 
 @pytest.mark.needs(*NEEDS)

@@ -112,25 +112,25 @@ def read_record(folder: Path) -> dict[str, Any]:
 class Guests:
     """The guests of some jobs, begun now and in their order, in folders below `root`.
 
-    As many run at a time as there are processors, but one fewer until `have_all` says that nothing
-    else needs one: the other tests measure time, too.
+    As many run at a time as there are processors: the other tests mostly wait. Once `have_all` says
+    that these are through, it is one more, because guests wait for a sixth of their time.
     """
 
-    def __init__(self, jobs: Sequence[Job], root: Path, processors: int | None = None) -> None:
-        count = processors or os.cpu_count() or 1
+    def __init__(self, jobs: Sequence[Job], root: Path, at_first: int | None = None) -> None:
+        count = (os.cpu_count() or 1) if at_first is None else at_first
         self._root = root
-        self._free = Semaphore(count - 1)
+        self._free = Semaphore(count)
         self._have_all = False
         self._ended = False
         self._lock = Lock()
         self._running: list[Guest] = []
-        self._pool = ThreadPoolExecutor(count)
+        self._pool = ThreadPoolExecutor(count + 1)
         self.runs: dict[Job, Future[Run]] = {
             job: self._pool.submit(self._in_turn, job) for job in jobs
         }
 
     def have_all(self) -> None:
-        """All processors are theirs from now on."""
+        """Nothing else is done from now on."""
         if not self._have_all:
             self._have_all = True
             self._free.release()

@@ -51,24 +51,41 @@ def _seen(change: Change, kind: Kind) -> int | Unknown:
     return max(counted, traced) if isinstance(counted, int) else counted
 
 
-def _count(change: Change, control: Change, kind: Kind) -> Count:
+def _by_counters(change: Change, control: Change, kind: Kind) -> int | Unknown:
+    proof, before = grown(change, kind), grown(control, kind)
+    if isinstance(proof, Unknown):
+        return proof
+    if isinstance(before, Unknown):
+        return before if proof else 0
+    return _excess(proof, before)
+
+
+def _by_events(change: Change, control: Change, kind: Kind) -> int | Unknown:
+    direct = _total(_traced(change, kind, _DIRECT))
+    shared = _excess(
+        _total(_traced(change, kind, _SHARED)), _total(_traced(control, kind, _SHARED))
+    )
+    return direct or shared if isinstance(shared, Unknown) else direct + shared
+
+
+def _caused(change: Change, control: Change, kind: Kind) -> int | Unknown:
     """Counters tell how many, events also whose. Where a kind is counted and never traced, the
     kernel has no event for it."""
-    proof, before = _seen(change, kind), _seen(control, kind)
-    complete = all(not isinstance(c.trace, Unknown) and not c.trace.lost for c in (change, control))
-    if complete and (proof == 0 or _traced(change, kind, None)):
-        direct = _total(_traced(change, kind, _DIRECT))
-        shared = _excess(
-            _total(_traced(change, kind, _SHARED)), _total(_traced(control, kind, _SHARED))
-        )
-        if isinstance(shared, Unknown):
-            return Count(proof, before, direct or shared)
-        return Count(proof, before, direct + shared)
-    if isinstance(proof, Unknown):
-        return Count(proof, before, proof)
-    if isinstance(before, Unknown):
-        return Count(proof, before, before if proof else 0)
-    return Count(proof, before, _excess(proof, before))
+    trace, before = change.trace, control.trace
+    if isinstance(trace, Unknown) or isinstance(before, Unknown):
+        return _by_counters(change, control, kind)
+    if not trace.lost and not before.lost:
+        traced = grown(change, kind) == 0 or _traced(change, kind, None)
+        return (_by_events if traced else _by_counters)(change, control, kind)
+    if any(one.kind == kind for one in change.growth):
+        return _by_counters(change, control, kind)
+    # What was lost may have been ours, or what others do all the time.
+    lost = trace.lost + before.lost
+    return _total(_traced(change, kind, _DIRECT)) or Unknown("cause", f"{lost} events were lost")
+
+
+def _count(change: Change, control: Change, kind: Kind) -> Count:
+    return Count(_seen(change, kind), _seen(control, kind), _caused(change, control, kind))
 
 
 def _first(change: Change, counts: tuple[Count, ...]) -> Event | None:

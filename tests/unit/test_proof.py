@@ -228,6 +228,29 @@ def test_what_only_events_show_is_counted() -> None:
     assert "10 allocations while" in texts(proof)
 
 
+def uncounted(*events: Event, lost: int = 0) -> Change:
+    """On a filesystem that has no counters."""
+    return change(0, 0, *events, lost=lost)._replace(growth=())
+
+
+def test_lost_events_of_what_has_no_counter() -> None:
+    loop, ours = event("allocation", "loop", 5), event("allocation", "ours", 2)
+    other = event("allocation", "other", 5)
+    for seen in (uncounted(loop, lost=3), uncounted(other, lost=3), uncounted(lost=3)):
+        proof = conclude(watched(seen, uncounted()))
+        assert proof.verdict == "inconclusive"
+        assert "allocations: 3 events were lost" in texts(proof)
+    assert conclude(watched(uncounted(), uncounted(lost=4))).verdict == "inconclusive"
+    assert conclude(watched(uncounted(ours, lost=3), uncounted())).verdict == "disproved"
+    assert conclude(watched(uncounted(other), uncounted())).verdict == "proven"
+
+
+def test_lost_events_of_what_is_counted_do_not_matter() -> None:
+    other = event("transaction", "other", 5)
+    assert conclude(watched(change(0, 0, other, lost=3), change())).verdict == "proven"
+    assert conclude(watched(change(5, 0, other, lost=3), change())).verdict == "disproved"
+
+
 def test_the_first_event_is_one_that_counts() -> None:
     mine = event("allocation", "loop", 2)
     proof = conclude(

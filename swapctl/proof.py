@@ -69,13 +69,17 @@ def _by_events(change: Change, control: Change, kind: Kind) -> int | Unknown:
 
 
 def _caused(change: Change, control: Change, kind: Kind) -> int | Unknown:
-    """Counters tell how many, events also whose. Where a kind is counted and never traced, the
-    kernel has no event for it."""
+    """Counters tell how many, events also whose. A counter alone is believed where the kernel does
+    not show all events of the kind: what was begun before is counted when it ends."""
     trace, before = change.trace, control.trace
     if isinstance(trace, Unknown) or isinstance(before, Unknown):
         return _by_counters(change, control, kind)
     if not trace.lost and not before.lost:
-        traced = grown(change, kind) == 0 or _traced(change, kind, None)
+        traced = (
+            (change.filesystem.fstype, kind) in trace.complete
+            or grown(change, kind) == 0
+            or _traced(change, kind, None)
+        )
         return (_by_events if traced else _by_counters)(change, control, kind)
     if any(one.kind == kind for one in change.growth):
         return _by_counters(change, control, kind)

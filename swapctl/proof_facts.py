@@ -88,10 +88,12 @@ class Event(NamedTuple):
 
 class Trace(NamedTuple):
     """The events since the observation before, the first seen first. `lost` says how many did not
-    fit the buffer: the counts are that much too low."""
+    fit the buffer: the counts are that much too low. `complete` are the types of filesystems and
+    the kinds of events of which the kernel shows every one."""
 
     events: tuple[Event, ...]
     lost: int
+    complete: frozenset[tuple[str, Kind]] = frozenset()
 
 
 class State(NamedTuple):

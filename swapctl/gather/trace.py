@@ -19,7 +19,8 @@ _EXT = ("ext2", "ext3", "ext4", "ocfs2")
 class _Point(NamedTuple):
     """A trace event: the filesystems that have it, a condition on its fields in the words of the
     kernel's filters, and parts of which its text must have one. Where it tells the `blocks` of the
-    file only those count that carry the candidate."""
+    file only those count that carry the candidate. A `partial` one does not show all of its
+    kind."""
 
     fstypes: tuple[str, ...]
     name: str
@@ -27,6 +28,7 @@ class _Point(NamedTuple):
     condition: str = ""
     texts: tuple[str, ...] = ("",)
     blocks: bool = False
+    partial: bool = False
 
 
 _POINTS = (
@@ -41,6 +43,7 @@ _POINTS = (
         "btrfs/btrfs_space_reservation",
         "transaction",
         'type == "delayed_inode" && reserve == 1',
+        partial=True,
     ),
     # Only data: the trees are written anew with every commit.
     _Point(("btrfs",), "btrfs/btrfs_reserve_extent", "allocation", "flags & 1"),
@@ -48,7 +51,13 @@ _POINTS = (
     _Point(("btrfs",), "btrfs/btrfs_transaction_commit", "commit", "", ("root=", "state=3(")),
     _Point(("f2fs",), "f2fs/f2fs_reserve_new_blocks", "allocation"),
     # Its transaction, for whoever has to wait for one.
-    _Point(("f2fs",), "f2fs/f2fs_write_checkpoint", "transaction", "", ("start block_ops",)),
+    _Point(
+        ("f2fs",),
+        "f2fs/f2fs_write_checkpoint",
+        "transaction",
+        texts=("start block_ops",),
+        partial=True,
+    ),
 )
 
 # At the end of the stack of every worker.
@@ -214,7 +223,9 @@ class Tracer:
             )
         lost = self._instance.lost()
         now, self._lost = lost - self._lost, lost
-        return Trace(tuple(found.values()), now)
+        whole = (point for point in self._points.values() if not point.partial)
+        complete = ((fstype, point.kind) for point in whole for fstype in point.fstypes)
+        return Trace(tuple(found.values()), now, frozenset(complete))
 
     def _filesystem(self, text: str) -> Traceable | None:
         return next((one for begin, one in self._begin.items() if text.startswith(begin)), None)

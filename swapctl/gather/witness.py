@@ -14,7 +14,7 @@ from swapctl.gather.counters import Counting
 from swapctl.gather.ranges import Ranges
 from swapctl.gather.reading import attempt
 from swapctl.gather.walk import Walk
-from swapctl.linux import btrfs
+from swapctl.linux import btrfs, libc
 from swapctl.proof_facts import FileMap, Filesystem, Observation, State, Trace, WatchedFile
 from swapctl.unknown import Unknown
 
@@ -85,6 +85,14 @@ class Witness:
         traceback: TracebackType | None,
     ) -> None:
         self._undo.close()
+
+    def settle(self) -> None:
+        """Once, before the first observation: have written what was changed until now. A commit of
+        that would count as one of later."""
+        for one in self._watched:
+            if one.filesystem.transactions == "counted":
+                for file in one.files[:1]:
+                    _commit(file)
 
     def observe(self, ours: Collection[int], *, maps: bool = True) -> Observation:
         """Have what was done written and counted, from the candidate downwards, then look. `ours`
@@ -182,6 +190,10 @@ def _traceable(one: _Watched) -> trace.Traceable:
         block_size=os.fstatvfs(fd).f_frsize,
         files={os.fstat(file.fd).st_ino: file.ranges for file in one.files},
     )
+
+
+def _commit(file: _File) -> None:
+    attempt("settling", lambda: libc.syncfs(file.fd))
 
 
 def _settle(counting: Counting, file: _File) -> None:

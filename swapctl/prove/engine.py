@@ -160,6 +160,7 @@ def _watched(report: Report, plan: Plan, number: int, runner: Runner, base: Meas
     """The rounds, then as long nothing, both under the eyes of the witness."""
     with Witness(report.snapshot) as witness:
         with let_through():
+            witness.settle()
             before = witness.observe(runner.pids)
         start = time.monotonic()
         rounds = runner.run(plan, lambda tick: exercise.rounds(plan, number, tick))

@@ -186,7 +186,10 @@ def test_strange_names_and_links(place: Path) -> None:
     link.symlink_to(path.name)
     for one in (path, link):
         found = proof(prove(one, "--size", "2M", "--json"))
-        assert (found["verdict"], found["reasons"]) == ("proven", []), found
+        assert (found["verdict"], found["reasons"]) == ("proven", []), (
+            found["reasons"],
+            found["filesystems"],
+        )
 
 
 def test_keep_leaves_it_active_on_top(place: Path) -> None:

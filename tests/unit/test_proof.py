@@ -228,6 +228,15 @@ def test_what_only_events_show_is_counted() -> None:
     assert "10 allocations while" in texts(proof)
 
 
+def test_what_began_before_is_only_counted() -> None:
+    whole = change(1)._replace(trace=Trace((), 0, frozenset({("xfs", "transaction")})))
+    assert conclude(watched(whole, change())).verdict == "proven"
+    assert conclude(watched(change(1), change())).verdict == "disproved"
+    loop = Trace((event("transaction", "loop"),), 0, frozenset({("xfs", "transaction")}))
+    assert conclude(watched(whole._replace(trace=loop), change())).verdict == "disproved"
+    assert conclude(watched(change(0, 1)._replace(trace=whole.trace), change())).reasons
+
+
 def uncounted(*events: Event, lost: int = 0) -> Change:
     """On a filesystem that has no counters."""
     return change(0, 0, *events, lost=lost)._replace(growth=())

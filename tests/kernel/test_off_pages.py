@@ -202,5 +202,6 @@ def test_off_interrupted_half_way(home: Path) -> None:
 
 
 def _below(path: Path, full: int) -> bool:
+    """Has it given back more than others may have freed meanwhile?"""
     found = area(path)
-    return found is None or found.used < full
+    return found is None or found.used < full - 4 * MIB

@@ -7,9 +7,6 @@ is a process of the same machine, many would wait for ever.
 """
 
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +18,17 @@ from tests.kernel.layered import look, signed, unsafe, volume_at
 from tests.kernel.loopfs import attach, image, run, write_out
 from tests.kernel.support import area as active_area
 from tests.kernel.support import document, swapctl
-from tests.vm.guest_storage import KEY, SECTORS, SIZE, area, array, loop, modprobe, table
+from tests.vm.guest_storage import (
+    KEY,
+    SECTORS,
+    SIZE,
+    area,
+    array,
+    loop,
+    modprobe,
+    network_block_device,
+    table,
+)
 
 OUT = "4M"
 METADATA = 4 << 20
@@ -106,16 +113,7 @@ def cache(place: Path, undo: ExitStack) -> str:
 
 
 def served_here(_: Path, undo: ExitStack) -> str:
-    modprobe("nbd", "nbds_max=2")
-    words = [sys.executable, "-m", "tests.vm.nbd_device", "/dev/nbd1", str(SIZE)]
-    server = undo.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE))
-    undo.callback(server.kill)
-    assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
-    deadline = time.monotonic() + 20
-    while Path("/sys/block/nbd1/size").read_text() == "0\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    network_block_device("nbd1", undo)
     return area("/dev/nbd1")
 
 

@@ -266,17 +266,24 @@ def test_parity(tmp_path: Path, undo: ExitStack) -> None:
     assert found(report) - {"storage-array-syncing"} == {"storage-raid-parity"}
 
 
-def test_a_network_block_device_served_here(undo: ExitStack) -> None:
+def network_block_device(name: str, undo: ExitStack) -> subprocess.Popen[bytes]:
+    """nbd0 or nbd1, served by a process of this machine. It gets its size a moment after it is
+    connected."""
     modprobe("nbd", "nbds_max=2")
-    words = [sys.executable, "-m", "tests.vm.nbd_device", "/dev/nbd0", str(SIZE)]
+    words = [sys.executable, "-m", "tests.vm.nbd_device", f"/dev/{name}", str(SIZE)]
     server = undo.enter_context(subprocess.Popen(words, stdout=subprocess.PIPE))
     undo.callback(server.kill)
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n"
     deadline = time.monotonic() + 20
-    while not Path("/sys/block/nbd0/pid").exists():
+    while Path(f"/sys/block/{name}/size").read_text() == "0\n":
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    return server
+
+
+def test_a_network_block_device_served_here(undo: ExitStack) -> None:
+    server = network_block_device("nbd0", undo)
     report = look(area("/dev/nbd0"))
     assert found(report) == {"storage-nbd", "storage-nbd-local"}
     (layer,) = layers(report)

@@ -17,6 +17,7 @@ from tests.kernel.loopfs import MIB, Mounted
 from tests.kernel.support import (
     COMMAND,
     LINGERING,
+    MINUTES,
     Done,
     area,
     bound,
@@ -35,7 +36,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.needs("CAP_SYS_ADMIN", "loop devic
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SECTOR = 512
 ATTEMPTS = 8
-MINUTES = 600.0  # pages move slowly in an emulated machine
 
 
 @pytest.fixture(scope="module", params=rows("ext4", "xfs", "btrfs"))

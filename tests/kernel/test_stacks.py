@@ -36,7 +36,7 @@ from tests.kernel.layered import (
     witness,
 )
 from tests.kernel.loopfs import MIB, attach, image, run, write_out
-from tests.kernel.support import area, document, prepared, swapctl
+from tests.kernel.support import MINUTES, area, document, prepared, swapctl
 
 pytestmark = [
     pytest.mark.kernel,
@@ -209,7 +209,7 @@ def agree(stack: Stack, place: Path, undo: ExitStack) -> bool:
     places = {names_the_place(finding, place, block) for finding in findings(report)}
 
     allow = [word for rule in stack.unsafe for word in ("--allow", rule)]
-    done = swapctl("prove", path, "--size", SIZE, "--time", "0", "--json", *allow)
+    done = swapctl("prove", path, "--size", SIZE, "--time", "0", "--json", *allow, seconds=MINUTES)
     assert area(path) is None
     proof = document(done)["targets"][0]["proof"]
     if any(text in reason["text"] for text in OTHERS for reason in proof["reasons"]):

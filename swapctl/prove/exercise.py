@@ -11,6 +11,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from swapctl.linux import meminfo, swaps
@@ -80,6 +81,18 @@ def _out(state: PageState) -> bool:
     return state.area is not None and not state.cached
 
 
+def _drain(memory: Memory, page: int) -> None:
+    """Pages whose write has ended wait in batches of the CPU that saw it end, out of reach, on an
+    idle machine for seconds. MADV_PAGEOUT empties those of the CPU that it runs on, so run it on
+    each; the page has its place in the area by now."""
+    here = os.sched_getaffinity(0)
+    for cpu in range(os.cpu_count() or 1):
+        with suppress(OSError):  # one that this process may not use
+            os.sched_setaffinity(0, {cpu})
+            memory.push_out(page, 1)
+    os.sched_setaffinity(0, here)
+
+
 def push(memory: Memory, tick: Tick) -> list[PageState]:
     """Push all pages out and see that they leave memory too; where they are then."""
     for first in range(0, memory.pages, BATCH):
@@ -93,6 +106,7 @@ def push(memory: Memory, tick: Tick) -> list[PageState]:
             return states
         if len(staying) < left:
             left, patience = len(staying), time.monotonic() + _PATIENCE
+        _drain(memory, staying[0])
         for page in staying:
             memory.touch(page)
         for first in sorted({page // BATCH for page in staying}):

@@ -5,7 +5,6 @@ call most, `check PATH...` and `status`, need no parser: they go to the same fun
 """
 
 import gc
-import os
 import sys
 from importlib import import_module
 
@@ -19,7 +18,7 @@ _OBJECTS_BEFORE_COLLECTION = 100_000
 
 def is_plain(arguments: list[str]) -> bool:
     """Is it a command of PLAIN with paths only? `check` wants at least one."""
-    if not arguments or arguments[0] not in PLAIN or "_SWAPCTL_COMPLETE" in os.environ:
+    if not arguments or arguments[0] not in PLAIN:
         return False
     paths = arguments[1:]
     return not any(p.startswith("-") for p in paths) and (bool(paths) or arguments[0] == "status")

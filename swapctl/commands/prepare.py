@@ -174,10 +174,12 @@ def run(
             return made
         plan = made
         report = judge(snapshot(plan.path))
-    elif switch_on and not report.active and in_the_way(asked_for(report, discard).outcome, allow):
-        if not quiet:
-            print_reports([asked_for(report, discard)], output_format, verbose=False, color=False)
-        return ExitCode.FINDINGS
+    elif switch_on and not report.active:
+        asked = asked_for(report, discard)
+        if in_the_way(asked.outcome, allow):
+            if not quiet:
+                print_reports([asked], output_format, verbose=False, color=False)
+            return ExitCode.FINDINGS
     seconds = time.monotonic() - start
     if output_format == "text" and not quiet:
         emit(done_text(report, plan, seconds))

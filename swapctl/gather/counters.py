@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from swapctl.facts import Mount
 from swapctl.gather.reading import attempt
-from swapctl.linux import btrfs, counters, fiemap, libc, sysblock
+from swapctl.linux import btrfs, counters, ext4, fiemap, libc, sysblock
 from swapctl.linux.files import read_text
 from swapctl.linux.sysblock import number
 from swapctl.proof_facts import Counter, Kind
@@ -54,15 +54,7 @@ def _journal(mount: Mount, _: int) -> Counting:
 
 
 def _ext(mount: Mount, fd: int) -> Counting:
-    try:
-        if counters.journal_task(_device(mount)) == "<none>":
-            return _NONE
-    except FileNotFoundError:
-        # Not by the driver of ext4: that of ext2 knows no journal.
-        if mount.fstype == "ext2":
-            return _NONE
-        raise
-    return _journal(mount, fd)
+    return _journal(mount, fd) if ext4.journal(mount.device, mount.fstype) else _NONE
 
 
 def _xfs(mount: Mount, _: int) -> Counting:

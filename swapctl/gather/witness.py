@@ -94,13 +94,13 @@ class Witness:
                 for file in one.files[:1]:
                     _commit(file)
 
-    def observe(self, ours: Collection[int], *, maps: bool = True) -> Observation:
+    def observe(self, ours: Collection[int]) -> Observation:
         """Have what was done written and counted, from the candidate downwards, then look. `ours`
         are the processes that swap. What cannot be read is Unknown."""
         for one in self._watched:
             for file in one.files:
                 _settle(one.counting, file)
-        states = tuple(_state(one, maps) for one in self._watched)
+        states = tuple(_state(one) for one in self._watched)
         return Observation(time.monotonic(), states, self._trace(ours))
 
     def _trace(self, ours: Collection[int]) -> Trace | Unknown:
@@ -201,8 +201,8 @@ def _settle(counting: Counting, file: _File) -> None:
     attempt("settling", lambda: counting.settle(file.fd))
 
 
-def _state(one: _Watched, maps: bool) -> State:
-    found = tuple(_map(file) for file in one.files) if maps else ()
+def _state(one: _Watched) -> State:
+    found = tuple(_map(file) for file in one.files)
     numbers = tuple(counters.read(source) for source in one.counting.sources)
     return State(one.filesystem, numbers, found)
 

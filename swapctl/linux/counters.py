@@ -21,17 +21,11 @@ class XfsStatistics(NamedTuple):
     asynchronous: int
     empty: int
     extents_allocated: int
-    blocks_allocated: int
 
 
 def in_sys(device: str) -> str:
     """The device's name as sysfs and proc write it: /dev/cciss/c0d0 is cciss!c0d0."""
     return device.replace("/", "!")
-
-
-def journal_task(device: str, root: str = "/") -> str:
-    """The process of the journal of an ext4, "<none>" without one. Raises OSError."""
-    return text(under(root, f"sys/fs/ext4/{in_sys(device)}/journal_task"))
 
 
 def journal(device: str, root: str = "/") -> str:
@@ -45,7 +39,7 @@ def journal(device: str, root: str = "/") -> str:
     one = next((name for name in found if own.fullmatch(name)), None)
     if one is None:
         # A journal on a device of its own is named by that; its thread has the same name.
-        task = journal_task(device, root)
+        task = text(under(root, f"sys/fs/ext4/{in_sys(device)}/journal_task"))
         thread = text(under(root, f"proc/{task}/comm")).removeprefix("jbd2/")
         one = next((name for name in found if name == thread), None)
     if one is None:
@@ -66,10 +60,10 @@ def parse_xfs(stats: str) -> XfsStatistics:
     rows = {line.split()[0]: line.split()[1:] for line in stats.splitlines() if line.strip()}
     try:
         synchronous, asynchronous, empty = map(int, rows["trans"][:3])
-        extents, blocks = map(int, rows["extent_alloc"][:2])
-    except (KeyError, ValueError):
+        extents = int(rows["extent_alloc"][0])
+    except (KeyError, IndexError, ValueError):
         raise OSError(errno.ENODATA, "xfs shows no number of transactions") from None
-    return XfsStatistics(synchronous, asynchronous, empty, extents, blocks)
+    return XfsStatistics(synchronous, asynchronous, empty, extents)
 
 
 def xfs_file(device: str, root: str = "/") -> str:

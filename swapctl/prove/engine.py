@@ -12,7 +12,7 @@ from swapctl.facts import SwapArea, Unknown
 from swapctl.gather.areas import zswap
 from swapctl.gather.reading import attempt
 from swapctl.gather.witness import Witness
-from swapctl.linux import cgroup, meminfo
+from swapctl.linux import cgroup, libc, meminfo
 from swapctl.proof import conclude
 from swapctl.proof_changes import changes
 from swapctl.proof_record import Ended, Measured, Proof
@@ -24,8 +24,6 @@ from swapctl.prove.runner import Runner, Stuck, held_back, let_through
 from swapctl.rules import Report, in_the_way
 from swapctl.rules.subject import active_area
 from swapctl.text import shown
-
-_HIGHEST = 32767
 
 
 class Request(NamedTuple):
@@ -53,7 +51,7 @@ def _priority(area: SwapArea | None, others: Sequence[SwapArea], path: str) -> i
             path,
             "Deactivate it first; prove activates it before all others.",
         )
-    if highest is not None and highest.priority >= _HIGHEST:
+    if highest is not None and highest.priority >= libc.SWAP_FLAG_PRIO_MASK:
         raise _inconclusive(f"{shown(highest.path)} has the highest priority that there is", path)
     return 0 if highest is None else max(0, highest.priority + 1)
 

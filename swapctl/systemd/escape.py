@@ -1,4 +1,4 @@
-"""Paths as names of systemd units, and back: systemd.unit(5), "String escaping for inclusion in
+"""Paths as names of systemd units: systemd.unit(5), "String escaping for inclusion in
 unit names". Pure."""
 
 import os
@@ -9,7 +9,6 @@ from swapctl.errors import ExitCode, SwapctlError
 # UNIT_NAME_MAX of systemd is 256 with the final NUL.
 MAX_NAME = 255
 _PLAIN = re.compile(rb"[A-Za-z0-9:_.]")
-_UNIT_ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
 def _components(path: str) -> list[bytes]:
@@ -34,20 +33,6 @@ def escape_path(path: str) -> str:
     name = "-".join(map(_escape, _components(path)))
     # A unit whose name starts with a dot would be a hidden file.
     return f"\\x2e{name[1:]}" if name.startswith(".") else name or "-"
-
-
-def unescape_path(name: str) -> str:
-    """The path of an escaped name. Raises ValueError for what no path is escaped to."""
-    if name == "-":
-        return "/"
-    raw = name.replace("-", "/").encode("utf-8", "surrogateescape")
-    if b"\\" in _UNIT_ESCAPE.sub(b"", raw):
-        raise ValueError(f"{name!r} has a backslash that begins no escape")
-    path = b"/" + _UNIT_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), raw)
-    parts = path[1:].split(b"/")
-    if b"\0" in path or any(part in (b"", b".", b"..") for part in parts):
-        raise ValueError(f"{name!r} is no path")
-    return os.fsdecode(path)
 
 
 def unit_name(path: str, suffix: str, template: str = "") -> str:

@@ -21,7 +21,7 @@ from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make, run
 
 COMMAND = (sys.executable, "-m", "swapctl")
 LINGERING = 60
-MINUTES = 600.0  # pages move slowly in an emulated machine, and in one that has nothing else to do
+MINUTES = 600.0  # pages move slowly in an emulated machine
 PATIENCE = 60
 # What metadata may grow by for good: xfs keeps inode chunks, btrfs rewrites its trees.
 SLACK = {"ext4": 64 << 10, "ext3": 64 << 10, "xfs": MIB, "btrfs": 2 * MIB}

@@ -1,13 +1,13 @@
 """prepare: look at the place, plan, make the file, say what came of it."""
 
 import os
-import sys
 import time
 
 from swapctl import apply
 from swapctl.activate import activate
 from swapctl.commands.check import print_reports
 from swapctl.commands.on import asked_for, check_allowed
+from swapctl.commands.progress import redrawn
 from swapctl.commands.signals import interruptible
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.facts import File, Mount, SwapHeader
@@ -23,27 +23,6 @@ from swapctl.render.progress import progress_line
 from swapctl.rules import Report, in_the_way, judge
 from swapctl.rules.places import judge_place
 from swapctl.units import parse_label, parse_reserve, parse_size, resolve_size
-
-_REDRAW = 0.1
-
-
-def _progress(quiet: bool) -> apply.Progress:
-    """Shows progress on stderr when that is a terminal; nothing otherwise."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return lambda done, total: None
-    start = time.monotonic()
-    last = 0.0
-
-    def show(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _REDRAW or done == total:
-            last = now
-            end = "\n" if done == total else ""
-            sys.stderr.write(f"\r\033[K{progress_line(done, total, now - start)}{end}")
-            sys.stderr.flush()
-
-    return show
 
 
 def _uuid(text: str | None) -> bytes:
@@ -112,7 +91,7 @@ def make(
         emit(plan_json(plan, place.host) if as_json else plan_text(plan))
         return ExitCode.OK
     with interruptible():
-        apply.run(plan, _progress(quiet))
+        apply.run(plan, redrawn(quiet, progress_line))
     return plan
 
 

@@ -1,12 +1,11 @@
 """prove: judge, put real pages through the area while somebody counts, say what came of it."""
 
 import os
-import sys
-import time
 from collections.abc import Callable
 
 from swapctl.commands.check import print_reports
 from swapctl.commands.on import check_allowed
+from swapctl.commands.progress import redrawn
 from swapctl.commands.signals import interruptible
 from swapctl.errors import ExitCode
 from swapctl.facts import Unknown
@@ -24,25 +23,22 @@ _CODES = {
     "disproved": ExitCode.FINDINGS,
     "inconclusive": ExitCode.UNDECIDED,
 }
-_REDRAW = 0.1
 
 
 def _progress(quiet: bool) -> Callable[[int], None]:
-    """Shows on stderr how much has moved, when that is a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return lambda _: None
-    start, done, last = time.monotonic(), 0, 0.0
+    """Shows how much has moved."""
 
-    def show(moved: int) -> None:
-        nonlocal done, last
-        done, now = done + moved, time.monotonic()
-        if now - last >= _REDRAW:
-            last = now
-            line = f"{format_bytes(done)} moved, {format_seconds(now - start)}"
-            sys.stderr.write(f"\r\033[K{line}\r")
-            sys.stderr.flush()
+    def line(done: int, _: int, seconds: float) -> str:
+        return f"{format_bytes(done)} moved, {format_seconds(seconds)}"
 
-    return show
+    show, done = redrawn(quiet, line), 0
+
+    def add(moved: int) -> None:
+        nonlocal done
+        done += moved
+        show(done, 0)
+
+    return add
 
 
 def _stops(report: Report, allow: tuple[str, ...]) -> ExitCode | None:

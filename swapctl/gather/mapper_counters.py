@@ -4,7 +4,6 @@ They allocate as a filesystem does, and count it in the state of their tables.
 Source: pool_status() of drivers/md/dm-thin.c, snapshot_status() of drivers/md/dm-snap.c.
 """
 
-import errno
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -39,14 +38,8 @@ _ORIGIN = "snapshot-origin"
 
 
 def given_out(kind: str, status: str) -> int:
-    """How much a target has given out, by its state. Raises OSError(ENODATA) where that says
-    something else, as that of one that has failed does."""
-    words = status.split()
-    word = _GIVERS[kind].word
-    used, slash, _ = words[word].partition("/") if len(words) > word else ("", "", "")
-    if not slash or not used.isdecimal():
-        raise OSError(errno.ENODATA, f"its state is {status[:60]!r}")
-    return int(used)
+    """How much a target has given out, by its state. Raises OSError(ENODATA)."""
+    return dm.used_and_total(status, _GIVERS[kind].word)[0]
 
 
 def _read(number: str, kind: str) -> int:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from swapctl.gather.reading import attempt
+from swapctl.linux import dm
 from swapctl.linux.sysblock import SECTOR
 from swapctl.place import Room
 from swapctl.storage_facts import BackingExtents, Layer, MapperState, Target
@@ -48,8 +49,10 @@ def _targets(mapper: MapperState | None) -> tuple[Target, ...]:
 def _free_in_pool(pool: Target) -> int | Unknown:
     """By "TRANSACTION METADATA DATA ...", both as "used/total", and "META DATA BLOCK-SIZE ..."
     (Documentation/admin-guide/device-mapper/thin-provisioning.rst)."""
-    try:
-        used, total = map(int, pool.status.split()[2].split("/"))
-        return (total - used) * int(pool.table.split()[2]) * SECTOR
-    except (IndexError, ValueError):
-        return Unknown("space in the pool", f"its status is {pool.status!r}")
+
+    def read() -> int:
+        used, total = dm.used_and_total(pool.status, 2)
+        _, _, sectors, *_ = pool.table.split()
+        return (total - used) * int(sectors) * SECTOR
+
+    return attempt("space in the pool", read)

@@ -4,6 +4,7 @@ A table can hold keys. Only parameters of types that the walk has to read are ke
 dm-crypt is taken out before anything else sees it.
 """
 
+import errno
 import os
 import struct
 
@@ -107,3 +108,13 @@ def targets(one: Entry, root: str = "/") -> tuple[Target, ...]:
         )
         for first, length, kind, words in tables
     )
+
+
+def used_and_total(status: str, word: int) -> tuple[int, int]:
+    """The two numbers of "USED/TOTAL", the so many-th word of a target's state. Raises
+    OSError(ENODATA) where that says something else, as that of one that has failed does."""
+    words = status.split()
+    used, slash, total = words[word].partition("/") if len(words) > word else ("", "", "")
+    if not slash or not used.isdecimal() or not total.isdecimal():
+        raise OSError(errno.ENODATA, f"its state is {status[:60]!r}")
+    return int(used), int(total)

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 OURS = "/run/guest"
 GIB = 1 << 30
 KVM_CREATE_VM = 0xAE01
+PANIC = "Kernel panic"
 KVM = ("-accel", "kvm", "-cpu", "host")
 # Without wide vectors: they are slower than none when every one of them is emulated.
 TCG = ("-accel", "tcg", "-cpu", "Nehalem")
@@ -176,12 +177,15 @@ class Guest:
         return int(status.read_text())
 
     def tail(self) -> str:
-        """The last that the kernel and the command printed."""
+        """The last that the kernel and the command printed; of a panic everything, since its reason
+        comes first."""
         found = []
         for name in ("console.log", "output.log"):
             path = self.folder / name
             if path.exists():
-                found += [f"{path}:", *path.read_text(errors="replace").splitlines()[-40:]]
+                lines = path.read_text(errors="replace").splitlines()
+                panics = [number for number, line in enumerate(lines) if PANIC in line]
+                found += [f"{path}:", *lines[min([*panics, max(len(lines) - 40, 0)]) :]]
         return "\n".join(found)
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
-"""What every test may rely on: named probes for what a machine lacks, hypothesis profiles, and the
-table of all cases in which swapctl was held against the kernel."""
+"""What every test may rely on: named probes for what a machine lacks, and the table of all cases in
+which swapctl was held against the kernel."""
 
 import os
 import shutil
@@ -10,21 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
 
 from tests.kernel.oracle import Agreed, Row, compare, recorded, table
 
 CAP_SYS_ADMIN = 21
 UNLOGGED = "a temporary directory without a journal"
 ROWS = pytest.StashKey[list[Row]]()
-
-settings.register_profile("default", max_examples=200, deadline=None)
-settings.register_profile(
-    "long",
-    max_examples=int(os.environ.get("SWAPCTL_FUZZ_EXAMPLES") or 100_000),
-    deadline=None,
-)
-settings.load_profile("long" if "SWAPCTL_FUZZ_EXAMPLES" in os.environ else "default")
 
 
 def _admin() -> bool:

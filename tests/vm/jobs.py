@@ -18,6 +18,8 @@ from tests.vm.kernels import SUITES, fetch
 
 LIMIT = 40 * 60
 MEMORY = 1536
+# Nothing is cached in a guest, and hypothesis takes it seconds to import.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 NOTHING: dict[str, Any] = {"kernel": "", "rows": [], "left_out": {}}
 
 
@@ -161,7 +163,7 @@ class Guests:
             old.unlink()
         started = time.monotonic()
         files = WORKS[job.work].files
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+        command = [sys.executable, "-m", "pytest", "-q", *WITHOUT, *files]
         environment = {"SWAPCTL_ORACLE_DIR": f"{OURS}/out"}
         kernel = fetch(job.suite)
         with self._lock:

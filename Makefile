@@ -15,8 +15,9 @@ python := $(venv)/bin/python
 stamp := $(venv)/stamp
 pip_install := -m pip install --quiet --disable-pip-version-check
 
-# The first Python that is new enough and can make virtual environments.
-PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
+# The first Python that is new enough and can make virtual environments. The distribution's own comes
+# first: it is built with profiles, a quarter faster than what version managers build.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
     "$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     && echo "$$p" && break; done)
 
@@ -48,8 +49,8 @@ demo: ## a small swapfile made, checked, used, watched and removed (root)
 	@packaging/demo
 
 .PHONY: test
-test: tools venv ## all tests: on this machine's kernel and on Debian's under QEMU (root)
-	$(python) -m pytest $(PYTEST_ARGS)
+test: tools venv ## the tests: on this machine's kernel and on Debian's under QEMU (root)
+	$(python) -m pytest -m 'not long' $(PYTEST_ARGS)
 
 .PHONY: test-host
 test-host: tools venv ## those on this machine's kernel only; they activate swap (root)
@@ -60,7 +61,7 @@ test-long: venv ## the parsers and snapshots with 100000 examples each: half an 
 	SWAPCTL_FUZZ_EXAMPLES=100000 $(python) -m pytest tests/unit -k 'any or survive or bite' $(PYTEST_ARGS)
 
 .PHONY: test-vm
-test-vm: tools venv ## those that boot Debian's kernels under QEMU only (root)
+test-vm: tools venv ## all that boot Debian's kernels under QEMU, the long ones too (root)
 	$(python) -m pytest tests/vm $(PYTEST_ARGS)
 
 .PHONY: matrix

@@ -24,7 +24,7 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python
 .PHONY: help
 help: ## this list (the default)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) \
-	    | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	    | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: venv
 venv: $(stamp) ## the development environment in .venv, with all test dependencies
@@ -86,34 +86,46 @@ lint: venv ## linters, types and import directions only
 bench: tools venv ## start-up times next to their goals (root)
 	$(python) bench/startup.py
 
+# What is installed beside the program, as source:target. Packages take it from here: DESTDIR is the
+# root they pack, INTERPRETER the Python that has the wheel, and the directories can be named.
+INTERPRETER ?= /usr/bin/python3
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DOCDIR ?= $(PREFIX)/share/doc/swapctl
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+units := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.timer))
+data = $(foreach page,$(wildcard man/*.[1-9]),$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach unit,$(units),packaging/systemd/$(unit):$(UNITDIR)/$(unit)) \
+    $(foreach text,README.md CHANGELOG.md $(wildcard docs/*),$(text):$(DOCDIR)/$(notdir $(text))) \
+    completions/swapctl.bash:$(BASHDIR)/swapctl \
+    completions/_swapctl:$(ZSHDIR)/_swapctl \
+    completions/swapctl.fish:$(FISHDIR)/swapctl.fish
+
+.PHONY: install-data
+install-data: ## manual pages, units, completions and documents below DESTDIR, for packages
+	for file in $(data); do install -D -m 644 "$${file%%:*}" "$(DESTDIR)$${file#*:}"; done
+	sed -i 's|^\(Exec[A-Za-z]*=[-:+!@]*\)/usr/bin/python3 |\1$(INTERPRETER) |' $(units:%=$(DESTDIR)$(UNITDIR)/%)
+
 lib := $(PREFIX)/lib/swapctl
 sbin := $(PREFIX)/sbin/swapctl
-man5 := $(PREFIX)/share/man/man5/swapctl.conf.5
-man7 := $(PREFIX)/share/man/man7/swapctl-rules.7
-man8 := $(PREFIX)/share/man/man8/swapctl.8
-unit := $(PREFIX)/lib/systemd/system/swapctl-prepare@.service
-bash_completion := $(PREFIX)/share/bash-completion/completions/swapctl
-zsh_completion := $(PREFIX)/share/zsh/site-functions/_swapctl
-fish_completion := $(PREFIX)/share/fish/vendor_completions.d/swapctl.fish
 
 .PHONY: install
-install: interpreter ## swapctl, its manual pages, unit and completions below PREFIX (/usr/local)
+install: interpreter ## swapctl in an environment of its own below PREFIX (/usr/local), and install-data
+	$(if $(DESTDIR),$(error an environment works only where it was made: packages install the wheel and run install-data))
 	umask 022; $(PYTHON) -m venv --clear $(lib)
 	umask 022; $(lib)/bin/python $(pip_install) .
-	install -d $(dir $(sbin) $(man5) $(man7) $(man8) $(unit) $(bash_completion) $(zsh_completion) $(fish_completion))
+	install -d $(dir $(sbin))
 	ln -sfn ../lib/swapctl/bin/swapctl $(sbin)
-	install -m 644 man/swapctl.conf.5 $(man5)
-	install -m 644 man/swapctl-rules.7 $(man7)
-	install -m 644 man/swapctl.8 $(man8)
-	umask 022; sed 's|=:/usr/bin/python3 |=:$(lib)/bin/python |' packaging/systemd/$(notdir $(unit)) >$(unit)
-	install -m 644 completions/swapctl.bash $(bash_completion)
-	install -m 644 completions/_swapctl $(zsh_completion)
-	install -m 644 completions/swapctl.fish $(fish_completion)
+	umask 022; $(MAKE) --no-print-directory install-data INTERPRETER=$(lib)/bin/python
 
 .PHONY: uninstall
 uninstall: ## removes what install put there
 	rm -rf $(lib)
-	rm -f $(sbin) $(man5) $(man7) $(man8) $(unit) $(bash_completion) $(zsh_completion) $(fish_completion)
+	rm -f $(sbin) $(foreach file,$(data),$(lastword $(subst :, ,$(file))))
+	rmdir --ignore-fail-on-non-empty $(DOCDIR)
 
 .PHONY: clean
 clean: ## removes .venv, caches and build products

@@ -46,15 +46,31 @@ def guarded(arguments: list[str]) -> int:
         misused = code is ExitCode.USAGE and wants_nagios(arguments)
         return ExitCode.UNDECIDED if misused else code
     except Exception as error:  # the last resort: a user never sees a traceback
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
-        wrapped = SwapctlError(
-            f"internal error: {type(error).__name__}: {error} ({place})",
-            hint="Please report this line.",
-        )
-        return fail(wrapped, as_json=wants_json(arguments))
+        return fail(explained(error), as_json=wants_json(arguments))
+
+
+def explained(error: Exception) -> SwapctlError:
+    """What nothing else has caught: a library that is not there, or else a mistake of ours.
+
+    The single file for rescue systems, and a package whose dependencies were left out, have all
+    that most commands need.
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        library = error.name.partition(".")[0]
+        if library != __name__.partition(".")[0]:
+            return SwapctlError(
+                f"this needs the Python library {library}, which is not installed",
+                hint=f"Install it for {sys.executable}; the name of the package is "
+                f"python3-{library} or python-{library}.",
+            )
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
+    return SwapctlError(
+        f"internal error: {type(error).__name__}: {error} ({place})",
+        hint="Please report this line.",
+    )
 
 
 def main() -> None:

@@ -37,3 +37,11 @@ def test_status_of_what_is_no_area_says_the_same_both_ways(tmp_path: Path) -> No
 )
 def test_all_else_goes_through_the_parser(arguments: list[str]) -> None:
     assert not is_plain(arguments)
+
+
+def test_a_library_that_is_missing_is_named() -> None:
+    # -S: without what is installed for this Python, the option parser among it.
+    words = [sys.executable, "-S", "-m", "swapctl", "explain"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("swapctl: this needs the Python library click, which is not")

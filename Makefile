@@ -86,6 +86,18 @@ lint: venv ## linters, types and import directions only
 bench: tools venv ## start-up times next to their goals (root)
 	$(python) bench/startup.py
 
+.PHONY: dist
+dist: venv ## source archive, wheel and the single file swapctl.pyz in build/dist
+	packaging/dist $(python)
+
+.PHONY: rpm
+rpm: dist ## packages for Fedora and its like in build/rpm, with rpmbuild
+	packaging/rpm/build
+
+.PHONY: arch
+arch: dist ## the package for Arch Linux in build/arch, with makepkg
+	packaging/arch/build
+
 # What is installed beside the program, as source:target. Packages take it from here: DESTDIR is the
 # root they pack, INTERPRETER the Python that has the wheel, and the directories can be named.
 INTERPRETER ?= /usr/bin/python3
@@ -106,8 +118,8 @@ data = $(foreach page,$(wildcard man/*.[1-9]),$(page):$(MANDIR)/man$(subst .,,$(
 
 .PHONY: install-data
 install-data: ## manual pages, units, completions and documents below DESTDIR, for packages
-	for file in $(data); do install -D -m 644 "$${file%%:*}" "$(DESTDIR)$${file#*:}"; done
-	sed -i 's|^\(Exec[A-Za-z]*=[-:+!@]*\)/usr/bin/python3 |\1$(INTERPRETER) |' $(units:%=$(DESTDIR)$(UNITDIR)/%)
+	@for file in $(data); do install -D -m 644 "$${file%%:*}" "$(DESTDIR)$${file#*:}"; done
+	@sed -i 's|^\(Exec[A-Za-z]*=[-:+!@]*\)/usr/bin/python3 |\1$(INTERPRETER) |' $(units:%=$(DESTDIR)$(UNITDIR)/%)
 
 lib := $(PREFIX)/lib/swapctl
 sbin := $(PREFIX)/sbin/swapctl

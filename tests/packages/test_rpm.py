@@ -58,3 +58,26 @@ def test_it_requires_what_the_program_needs(rpm: Path) -> None:
     required = run("rpm", "-qp", "--requires", rpm)
     found = set(re.findall(r"^python3-(\w+) >= (\S+)", required, re.MULTILINE))
     assert found == {tuple(one.split(">=")) for one in PROJECT["dependencies"]}
+
+
+def test_fedora_has_its_own_way() -> None:
+    recipe = ROOT / "packaging/rpm/swapctl.spec"
+    text = run("rpmspec", "--parse", "--define", "fedora 43", recipe)
+    for macro in ("buildrequires", "wheel", "install", "save_files", "check_import"):
+        assert f"%pyproject_{macro}" in text
+    assert not re.search(r"installer|python3-click|DEB_", text)
+    # What a removal stops: never an instance of the unit that swap units require.
+    assert set(re.findall(r"^%systemd_\w+ (.*)", text, re.MULTILINE)) == {"swapctl-monitor.timer"}
+
+
+@pytest.mark.needs("CAP_SYS_ADMIN")
+def test_removing_it_leaves_swapfiles(rpm: Path, tmp_path: Path) -> None:
+    swapfile = tmp_path / "var/swap/swapfile"
+    swapfile.parent.mkdir(parents=True)
+    swapfile.write_bytes(bytes(4096))
+    database = ("--root", tmp_path, "--dbpath", "/rpm", "--force-debian")
+    run("rpm", *database, "--nodeps", "-i", rpm)
+    assert (tmp_path / "usr/bin/swapctl").exists()
+    run("rpm", *database, "-e", "swapctl")
+    left = {name for name in files(tmp_path) if not name.startswith("rpm/")}
+    assert left == {"var/swap/swapfile"}

@@ -86,18 +86,6 @@ lint: venv ## linters, types and import directions only
 bench: tools venv ## start-up times next to their goals (root)
 	$(python) bench/startup.py
 
-.PHONY: dist
-dist: venv ## source archive, wheel and the single file swapctl.pyz in build/dist
-	packaging/dist $(python)
-
-.PHONY: rpm
-rpm: dist ## packages for Fedora and its like in build/rpm, with rpmbuild
-	packaging/rpm/build
-
-.PHONY: arch
-arch: dist ## the package for Arch Linux in build/arch, with makepkg
-	packaging/arch/build
-
 # What is installed beside the program, as source:target. Packages take it from here: DESTDIR is the
 # root they pack, INTERPRETER the Python that has the wheel, and the directories can be named.
 INTERPRETER ?= /usr/bin/python3
@@ -138,6 +126,18 @@ uninstall: ## removes what install put there
 	rm -rf $(lib)
 	rm -f $(sbin) $(foreach file,$(data),$(lastword $(subst :, ,$(file))))
 	rmdir --ignore-fail-on-non-empty $(DOCDIR)
+
+.PHONY: dist
+dist: venv ## source archive, wheel and the single file swapctl.pyz in build/dist
+	packaging/dist $(python)
+
+.PHONY: rpm
+rpm: dist ## packages for Fedora and its like in build/rpm, with rpmbuild
+	packaging/rpm/build
+
+.PHONY: arch
+arch: dist ## the package for Arch Linux in build/arch, with makepkg
+	packaging/arch/build
 
 .PHONY: clean
 clean: ## removes .venv, caches and build products

@@ -91,6 +91,7 @@ bench: tools venv ## start-up times next to their goals (root)
 INTERPRETER ?= /usr/bin/python3
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 DOCDIR ?= $(PREFIX)/share/doc/swapctl
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -99,6 +100,7 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 units := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.timer))
 data = $(foreach page,$(wildcard man/*.[1-9]),$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach unit,$(units),packaging/systemd/$(unit):$(UNITDIR)/$(unit)) \
+    $(foreach text,$(wildcard packaging/systemd/*.catalog),$(text):$(CATALOGDIR)/$(notdir $(text))) \
     $(foreach text,README.md CHANGELOG.md $(wildcard docs/*),$(text):$(DOCDIR)/$(notdir $(text))) \
     completions/swapctl.bash:$(BASHDIR)/swapctl \
     completions/_swapctl:$(ZSHDIR)/_swapctl \

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,7 @@ def same_program(root: Path) -> None:
     assert python(root / "usr/bin/swapctl", "--version") == f"swapctl {version()}"
 
 
+@cache
 def version() -> str:
     """The version that the tree says it is."""
     return run(sys.executable, "-c", "import swapctl; print(swapctl.__version__)").strip()

@@ -108,7 +108,11 @@ data = $(foreach page,$(wildcard man/*.[1-9]),$(page):$(MANDIR)/man$(subst .,,$(
 
 .PHONY: install-data
 install-data: ## manual pages, units, completions and documents below DESTDIR, for packages
-	@for file in $(data); do install -D -m 644 "$${file%%:*}" "$(DESTDIR)$${file#*:}"; done
+	@for file in $(data); do \
+	    from=$${file%%:*} to=$(DESTDIR)$${file#*:}; \
+	    install -D -m 644 "$$from" "$$to"; \
+	    [[ ! -L $$from ]] || cp --no-dereference --remove-destination "$$from" "$$to"; \
+	done
 	@sed -i 's|^\(Exec[A-Za-z]*=[-:+!@]*\)/usr/bin/python3 |\1$(INTERPRETER) |' $(units:%=$(DESTDIR)$(UNITDIR)/%)
 
 lib := $(PREFIX)/lib/swapctl

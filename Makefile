@@ -30,7 +30,7 @@ help: ## this list (the default)
 venv: $(stamp) ## the development environment in .venv, with all test dependencies
 
 $(stamp): pyproject.toml | interpreter
-	$(or $(PYTHON),$(error no Python >= 3.11 with its venv module here; name one with PYTHON=)) -m venv $(venv)
+	$(or $(PYTHON),$(error no Python >= 3.11 with its venv module here; name one with PYTHON=)) -m venv --clear $(venv)
 	$(python) $(pip_install) --editable '.[test]'
 	@touch $@
 

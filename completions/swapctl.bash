@@ -227,7 +227,7 @@ _swapctl() {
                 return
                 ;;
             'status --format')
-                _swapctl_words "$cur" text json markdown
+                _swapctl_words "$cur" text json markdown journal
                 return
                 ;;
             'status --output')

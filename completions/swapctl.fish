@@ -405,7 +405,7 @@ complete -c swapctl -n '__swapctl_at disable' -l json -d 'Same as --format json'
 complete -c swapctl -n '__swapctl_at disable' -s h -l help -d 'Show this message and exit'
 complete -c swapctl -n '__swapctl_at disable' -F
 
-complete -c swapctl -n '__swapctl_at status' -l format -x -a 'text json markdown' -d 'How the report is printed'
+complete -c swapctl -n '__swapctl_at status' -l format -x -a 'text json markdown journal' -d 'How the report is printed'
 complete -c swapctl -n '__swapctl_at status' -l json -d 'Same as --format json'
 complete -c swapctl -n '__swapctl_at status' -l bytes -d 'Sizes in bytes'
 complete -c swapctl -n '__swapctl_at status' -l tree -d 'Also show the storage below each area'

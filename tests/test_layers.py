@@ -29,7 +29,7 @@ PURE = (
 )
 EFFECTS = (
     *("linux", "gather", "newfile", "apply", "monitor", "activate", "prove", "enabling"),
-    *("commands", "cli", "entry"),
+    *("journal", "commands", "cli", "entry"),
 )
 MAY_IMPORT_LINUX = (
     "linux",
@@ -40,6 +40,7 @@ MAY_IMPORT_LINUX = (
     "activate",
     "prove",
     "enabling",
+    "journal",
 )
 SLOW_LIBRARIES = ("psutil", "pyroute2", "tabulate")
 # Of each package, beginnings of modules that a check of a file on ext4 on a disk has no use for.
@@ -57,7 +58,7 @@ NOT_FOR_EXT4 = {
     "swapctl.linux": (
         *("bmap", "btrfs", "f2fs", "child", "config", "symbols", "dm", "md", "loop", "sockets"),
         *("interfaces", "namespaces", "network", "nfs", "xfrm", "kmsg", "meminfo", "processes"),
-        *("anonymous", "pagemap", "cgroup", "counters", "tracefs", "trace_text"),
+        *("anonymous", "pagemap", "cgroup", "counters", "tracefs", "trace_text", "journal"),
     ),
 }
 NOR_OF_OTHERS = (*SLOW_LIBRARIES, "click", "inspect", "json", "subprocess", "zlib")

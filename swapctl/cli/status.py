@@ -13,7 +13,7 @@ _EPILOG = "\b\nColumns:\n" + "\n".join(f"  {c.header:<8} {c.help}" for c in COLU
 
 @click.command(cls=Command, epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@format_option("text", "json", "markdown")
+@format_option("text", "json", "markdown", "journal")
 @click.option("--bytes", "plain", is_flag=True, help="Sizes in bytes.")
 @click.option("--tree", is_flag=True, help="Also show the storage below each area.")
 @click.option("--output", metavar="COLUMN,...", help="The columns of the table.")

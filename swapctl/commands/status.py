@@ -34,6 +34,13 @@ def gather_status(paths: tuple[str, ...]) -> Status:
     )
 
 
+def _told(inactive: tuple[str, ...]) -> ExitCode:
+    """The exit code, after the paths that are no areas were named."""
+    for path in inactive:
+        complain(f"swapctl: {shown(path)}: not active")
+    return ExitCode.FINDINGS if inactive else ExitCode.OK
+
+
 def run(
     paths: tuple[str, ...],
     *,
@@ -44,12 +51,14 @@ def run(
 ) -> int:
     """Show the areas; it reports and does not judge, so only an inactive path is a finding."""
     columns = DEFAULT_COLUMNS if output is None else select(COLUMNS, output)
+    if output_format == "journal":
+        from swapctl.commands import journal
+
+        return _told(journal.run(paths))
     status = gather_status(paths)
     if output_format == "json":
         emit(status_json(status, tree=tree))
     elif status.areas or not status.inactive:
         markdown = output_format == "markdown"
         emit(status_text(status, columns, plain=plain, markdown=markdown, tree=tree))
-    for path in status.inactive:
-        complain(f"swapctl: {shown(path)}: not active")
-    return ExitCode.FINDINGS if status.inactive else ExitCode.OK
+    return _told(status.inactive)

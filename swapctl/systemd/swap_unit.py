@@ -1,9 +1,15 @@
 """The .swap unit of a swapfile: its text, and what starts it. Pure."""
 
+from types import MappingProxyType
+
 from swapctl.errors import ExitCode, SwapctlError
 from swapctl.systemd.escape import escape_path, unit_name
 
 UNITS = "/etc/systemd/system"
+# What starts the unit: with nofail, and without.
+STARTED_BY = MappingProxyType(
+    {True: f"{UNITS}/swap.target.wants", False: f"{UNITS}/swap.target.requires"}
+)
 PREPARE = "swapctl-prepare"
 MARK = "# Written by swapctl enable; swapctl disable removes it."
 _DISCARD = {"once": "discard=once", "pages": "discard=pages", "both": "discard"}
@@ -61,12 +67,18 @@ def unit_path(path: str) -> str:
 def link_paths(path: str) -> dict[bool, str]:
     """The links that have swap.target start the unit: with nofail, and without."""
     name = unit_name(path, "swap")
-    return {
-        True: f"{UNITS}/swap.target.wants/{name}",
-        False: f"{UNITS}/swap.target.requires/{name}",
-    }
+    return {nofail: f"{directory}/{name}" for nofail, directory in STARTED_BY.items()}
 
 
 def drop_in_path(path: str) -> str:
     """Where swapctl enable writes the settings of a file."""
     return f"/etc/swapctl.conf.d/50-{escape_path(path)}.conf"
+
+
+def activated(unit: str) -> str | None:
+    """The file that the text of such a unit activates; None where it names none."""
+    for line in unit.split("\n"):
+        key, _, value = line.partition("=")
+        if key == "What":
+            return value.replace("%%", "%")
+    return None

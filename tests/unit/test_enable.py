@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from swapctl.enabling import enabled
 from swapctl.systemd.escape import unit_name
 from swapctl.systemd.others import Other, foreign_units, fstab_lines
 from tests.golden.trees import CASES, expected, file_of, swapctl, tree
@@ -282,3 +283,17 @@ def test_makers_of_units() -> None:
         "",
         "masked: it leads to /dev/null",
     ]
+
+
+def test_what_is_enabled(root: Path) -> None:
+    """Both kinds, and nothing of others; one that lost its unit is none."""
+    assert enabled(str(root)) == ()
+    percent = "/var/swap/100%"
+    enable(root, "--size", "1M")
+    enable(root, "--size", "1M", "--fail", path=percent)
+    (root / UNITS / "other.swap").write_text("[Swap]\nWhat=/other\n")
+    assert enabled(str(root)) == tuple(sorted((PATH, percent)))
+    disable(root)
+    assert enabled(str(root)) == (percent,)
+    (root / UNITS / unit_name(percent, "swap")).unlink()
+    assert enabled(str(root)) == ()

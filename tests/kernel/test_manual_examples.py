@@ -1,8 +1,9 @@
-"""The EXAMPLES of swapctl(8), run as they stand there.
+"""The EXAMPLES of the pages of section 8, run as they stand there.
 
 Their paths are those of a whole machine: `/` is an XFS image of the test's own, in a mount
 namespace and below a changed root, with this machine's programs in it and a btrfs image on /data.
-Only sizes and times are made smaller.
+Only sizes and times are made smaller. No systemd runs there, so nothing is started, and the journal
+is one of the test's own.
 """
 
 import errno
@@ -20,6 +21,7 @@ import pytest
 
 from swapctl.linux import libc, swaps
 from tests.conftest import UNLOGGED
+from tests.kernel.journald import DAEMON, journald
 from tests.kernel.loopfs import FILESYSTEMS, MIB, make
 from tests.test_linters import ROOT
 
@@ -31,17 +33,21 @@ pytestmark = [
     ),
 ]
 
-SMALLER = {"8G": "64M", "50%RAM": "48M", "512M": "24M", "--interval 2": "--interval 0.1"}
+SMALLER = {
+    **{"8G": "64M", "50%RAM": "48M", "512M": "24M", "--interval 2": "--interval 0.1"},
+    "enable --now": "enable",
+}
 # `auto` has to fit, on a machine of any size; nothing is written for it.
 SIZE = 65536 * MIB
 ATTEMPTS = 5
 
 
 class Expected(NamedTuple):
-    """What has to be done before, and what an example has to print."""
+    """What has to be done before, what an example has to print, and what it says besides."""
 
     before: str
     prints: str
+    says: str = r"\A\Z"
 
 
 MADE = "swapctl prepare --quiet /swapfile --size 64M"
@@ -67,11 +73,34 @@ EXPECTED = {
     # Areas that others activate are events of their own.
     "swapctl monitor --interval 2 --count 10 --json": Expected("", r"\A(\{.*\}\n){10,}\Z"),
 }
+UNITS = f"cp {ROOT}/packaging/systemd/swapctl-* /etc/systemd/system"
+LOG = (
+    f"{MADE}; swapon /swapfile; chmod 644 /swapfile; swapctl status --format journal /swapfile; "
+    "swapoff /swapfile; journalctl --sync"
+)
+EXPECTED_OF_UNITS = {
+    "swapctl enable /var/swap/swapfile --size 512M": Expected(
+        "", r"wrote /etc/swapctl\.conf\.d/50-var-swap-swapfile\.conf"
+    ),
+    "journalctl -b -u swapctl-prepare@var-swap-swapfile.service": Expected(
+        "", r"\A-- No entries --\n\Z"
+    ),
+    "systemd-escape --path --template=swapctl-prepare@.service '/srv/swap file'": Expected(
+        "", r"\Aswapctl-prepare@srv-swap\\x20file\.service\n\Z"
+    ),
+    "systemctl enable --now swapctl-monitor.timer": Expected(
+        UNITS, r"\A\Z", r"timers\.target\.wants/swapctl-monitor\.timer"
+    ),
+    "journalctl -b -x -t swapctl -p notice": Expected(LOG, r"/swapfile: (unsafe|warning) "),
+    "journalctl -o json SWAPCTL_PATH=/swapfile |\n"
+    "    jq -r 'select(.SWAPCTL_VERDICT).SWAPCTL_USED_BYTES'": Expected(LOG, r"\A(\d+\n)+\Z"),
+}
+UNIT_PAGES = ("swapctl-prepare@.service.8", "swapctl-monitor.service.8")
 
 
-def examples() -> list[str]:
+def examples(name: str) -> list[str]:
     """The literal lines and displays of the section."""
-    page = (ROOT / "man/swapctl.8").read_text(encoding="utf-8")
+    page = (ROOT / "man" / name).read_text(encoding="utf-8")
     section = page.partition(".Sh EXAMPLES\n")[2].partition("\n.Sh ")[0]
     found = re.findall(r"^\.Dl (.*)$|^\.Bd .*\n((?:.*\n)*?)\.Ed$", section, re.MULTILINE)
     return [(line or display).strip() for line, display in found]
@@ -96,7 +125,7 @@ class World:
     """A machine on two images."""
 
     def __init__(self, root: Path, data: Path, scratch: Path) -> None:
-        self._root = root
+        self.root = root
         self._data = data
         (root / "data").mkdir()
         # Examples that configure the machine configure this one.
@@ -121,7 +150,7 @@ class World:
             "IMAGES": str(self._images),
         }
         return subprocess.run(
-            ["unshare", "-m", "sh", "-euc", WORLD, "sh", self._root, command, *self._shown],
+            ["unshare", "-m", "sh", "-euc", WORLD, "sh", self.root, command, *self._shown],
             env=base,
             capture_output=True,
             text=True,
@@ -131,7 +160,7 @@ class World:
 
     def clear(self) -> None:
         """No areas, no files."""
-        for file in (self._root / "swapfile", self._data / "swap/swapfile"):
+        for file in (self.root / "swapfile", self._data / "swap/swapfile"):
             if file.exists():
                 _deactivate(file)
                 file.unlink()
@@ -163,14 +192,33 @@ def world(machine: World) -> Iterator[World]:
 
 
 def test_every_example_is_tried() -> None:
-    assert examples() == list(EXPECTED)
-    text = "\n".join(examples())
+    assert examples("swapctl.8") == list(EXPECTED)
+    assert [one for page in UNIT_PAGES for one in examples(page)] == list(EXPECTED_OF_UNITS)
+    text = "\n".join((*EXPECTED, *EXPECTED_OF_UNITS))
     assert [long for long in SMALLER if long not in text] == []
 
 
 @pytest.mark.parametrize("example", EXPECTED, ids=lambda e: " ".join(e.split()[:3]))
 def test_example(world: World, example: str) -> None:
-    expected = EXPECTED[example]
+    hold(world, example, EXPECTED[example])
+
+
+@pytest.fixture(scope="module")
+def logging(machine: World) -> Iterator[World]:
+    with journald(machine.root / "run"):
+        yield machine
+
+
+@pytest.mark.needs("tool systemctl", "tool journalctl")
+@pytest.mark.skipif(not DAEMON.exists(), reason="this machine lacks systemd-journald")
+@pytest.mark.parametrize("example", EXPECTED_OF_UNITS, ids=lambda e: " ".join(e.split()[:5]))
+def test_example_of_a_unit(logging: World, world: World, example: str) -> None:
+    assert logging is world
+    hold(world, example, EXPECTED_OF_UNITS[example])
+
+
+def hold(world: World, example: str, expected: Expected) -> None:
+    """Run it, and see whether it does what is expected."""
     if expected.before:
         done = world.run(expected.before)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -183,5 +231,6 @@ def test_example(world: World, example: str) -> None:
         if done.returncode != 3 or not swaps.read():
             break
         done = world.run(command)
-    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.returncode == 0, done
+    assert re.search(expected.says, done.stderr), done.stderr
     assert re.search(expected.prints, done.stdout), done.stdout

@@ -34,7 +34,10 @@ pytestmark = [
 ]
 
 SMALLER = {
-    **{"8G": "64M", "50%RAM": "48M", "512M": "24M", "--interval 2": "--interval 0.1"},
+    "8G": "64M",
+    "50%RAM": "48M",
+    "512M": "24M",
+    "--interval 2": "--interval 0.1",
     "enable --now": "enable",
 }
 # `auto` has to fit, on a machine of any size; nothing is written for it.

@@ -20,15 +20,7 @@ from swapctl.systemd.others import (
     is_ours,
     named,
 )
-from swapctl.systemd.swap_unit import (
-    STARTED_BY,
-    UNITS,
-    activated,
-    drop_in_path,
-    link_paths,
-    swap_unit,
-    unit_path,
-)
+from swapctl.systemd.swap_unit import drop_in_path, link_paths, swap_unit, unit_path
 
 
 class Change(NamedTuple):
@@ -154,22 +146,6 @@ def disabling(root: str, path: str) -> tuple[Change, ...]:
     links = [link for link in link_paths(path).values() if _link(root, link) == unit]
     files = [file for file in (unit, drop_in_path(path)) if is_ours(_content(root, file) or "")]
     return tuple(Change("remove", one) for one in (*links, *files))
-
-
-def enabled(root: str) -> tuple[str, ...]:
-    """The files that are activated at every boot because they were enabled."""
-    found = set()
-    for directory in STARTED_BY.values():
-        try:
-            names = os.listdir(under(root, directory))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for unit in (f"{UNITS}/{name}" for name in names):
-            text = _content(root, unit) or ""
-            path = activated(text) if is_ours(text) else None
-            if path:
-                found.add(path)
-    return tuple(sorted(found))
 
 
 def _make_directory(root: str, directory: str) -> str:

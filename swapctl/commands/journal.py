@@ -2,8 +2,8 @@
 
 from contextlib import ExitStack
 
-from swapctl.enabling import enabled
 from swapctl.gather import areas
+from swapctl.gather.enabled import enabled
 from swapctl.gather.patience import of_command
 from swapctl.journal import log
 from swapctl.monitor import Sampler

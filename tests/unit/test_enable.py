@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swapctl.enabling import enabled
+from swapctl.gather.enabled import enabled
 from swapctl.systemd.escape import unit_name
 from swapctl.systemd.others import Other, foreign_units, fstab_lines
 from tests.golden.trees import CASES, expected, file_of, swapctl, tree

@@ -115,6 +115,11 @@ install-data: ## manual pages, units, completions and documents below DESTDIR, f
 	done
 	@sed -i 's|^\(Exec[A-Za-z]*=[-:+!@]*\)/usr/bin/python3 |\1$(INTERPRETER) |' $(units:%=$(DESTDIR)$(UNITDIR)/%)
 
+.PHONY: deb
+deb: ## the Debian package for SUITE=bookworm, trixie or sid (default: this machine's), in build/deb (root)
+	@tests/install-tools --deb
+	@$(or $(PYTHON),python3) -m tests.debian.build $(SUITE)
+
 lib := $(PREFIX)/lib/swapctl
 sbin := $(PREFIX)/sbin/swapctl
 

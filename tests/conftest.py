@@ -52,11 +52,18 @@ def _unlogged() -> bool:
     return fstype == "ext4" and not list(Path("/proc/fs").glob(f"jbd2/{name}-*"))
 
 
+def _holds_swap() -> bool:
+    words = ["findmnt", "-n", "-o", "FSTYPE", "-T", tempfile.gettempdir()]
+    fstype = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    return fstype in ("ext4", "xfs", "btrfs")
+
+
 PROBES: dict[str, Callable[[], bool]] = {
     UNLOGGED: _unlogged,
     "CAP_SYS_ADMIN": _admin,
     "loop devices": lambda: Path("/dev/loop-control").exists(),
     "the kernel log": lambda: Path("/dev/kmsg").exists(),
+    "a temporary directory that can hold swap": _holds_swap,
     "zram": lambda: Path("/sys/class/zram-control/hot_add").exists(),
     "xfs blocks larger than pages": lambda: _kernel(6, 12),
     "sectors larger than pages": lambda: _kernel(6, 15),

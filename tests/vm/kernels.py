@@ -41,7 +41,7 @@ class Kernel(NamedTuple):
         return self.root / "lib" / "modules" / self.release
 
 
-def _run(*command: str, cwd: Path | None = None) -> str:
+def run(*command: str, cwd: Path | None = None) -> str:
     environment = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
@@ -62,7 +62,7 @@ def cache() -> Path:
 def archive() -> str:
     """The address of the Debian archive that this machine's apt uses."""
     fields = "$(CREATED_BY) $(LABEL) $(REPO_URI)"
-    lines = _run("apt-get", "indextargets", "--format", fields).splitlines()
+    lines = run("apt-get", "indextargets", "--format", fields).splitlines()
     found = [line.split()[1:] for line in lines if line.startswith("Packages ")]
     # Where no lists have been fetched yet, apt leaves the name of the field in place of a label.
     named = [address for label, address in found if label == "Debian"]
@@ -95,7 +95,7 @@ class _Apt:
         self._options = [f"-o{name}={value}" for name, value in settings.items()]
 
     def __call__(self, program: str, *words: str, cwd: Path | None = None) -> str:
-        return _run(program, "-qq", *self._options, *words, cwd=cwd)
+        return run(program, "-qq", *self._options, *words, cwd=cwd)
 
 
 def _packages(apt: _Apt) -> list[str]:
@@ -117,7 +117,7 @@ def _unpack(apt: _Apt, packages: list[str], root: Path) -> None:
         there = Path(name)
         apt("apt-get", "download", *packages, cwd=there)
         for package in sorted(there.glob("*.deb")):
-            _run("dpkg-deb", "--extract", str(package), str(there / "tree"))
+            run("dpkg-deb", "--extract", str(package), str(there / "tree"))
         [modules] = (there / "tree").glob("**/lib/modules/*/kernel")
         release = modules.parent.name
         [image, *_] = sorted((there / "tree").glob("**/vmlinuz*"))
@@ -127,7 +127,7 @@ def _unpack(apt: _Apt, packages: list[str], root: Path) -> None:
         shutil.move(modules.parent, made / "lib/modules" / release)
         for config in (there / "tree").glob("boot/config-*"):
             shutil.move(config, made / "lib/modules" / release / "config")
-        _run("depmod", "--basedir", str(made), release)
+        run("depmod", "--basedir", str(made), release)
         shutil.rmtree(root, ignore_errors=True)
         made.rename(root)
 

@@ -53,6 +53,7 @@ def _unlogged() -> bool:
 
 
 def _holds_swap() -> bool:
+    """Whether a file in the temporary directory itself can be activated, without an image."""
     words = ["findmnt", "-n", "-o", "FSTYPE", "-T", tempfile.gettempdir()]
     fstype = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     return fstype in ("ext4", "xfs", "btrfs")
@@ -119,7 +120,7 @@ def agreed(rows: list[Row]) -> Agreed:
     return hold
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     config = terminalreporter.config
     rows = config.stash.get(ROWS, [])
     if rows:

@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.debian.chroot import inside, system
-from tests.vm.kernels import SUITES
+from tests.vm.kernels import SUITES, run
 
 ROOT = Path(__file__).parents[2]
 NAME = "swapctl"
@@ -46,9 +46,8 @@ cp ../*.deb ../*.dsc ../*.debian.tar.xz ../*.changes ../*.buildinfo /out
 
 
 def _git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    """Also as root in another's checkout."""
+    return run("git", "-c", f"safe.directory={ROOT}", *words, cwd=ROOT)
 
 
 def version() -> str:

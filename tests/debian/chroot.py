@@ -14,6 +14,11 @@ from pathlib import Path
 from tests.vm.kernels import archive, cache, run
 
 FRESH = 7 * 24 * 3600
+# In each: `enter` leaves this machine behind with it.
+NEEDED = "mount"
+# What this machine's apt is told about the archive holds there too: it may be a copy that stands
+# still, or be behind a proxy.
+SETTINGS = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::http::Proxy")
 # What nobody reads there.
 LEFT_OUT = ("doc", "man", "info", "locale")
 QUICK = "force-unsafe-io"
@@ -21,14 +26,15 @@ ENTER = Path(__file__).with_name("enter")
 
 
 def _make(suite: str, packages: Sequence[str], root: Path) -> None:
-    options = [QUICK, *(f"path-exclude=/usr/share/{name}/*" for name in LEFT_OUT)]
+    excluded = [QUICK, *(f"path-exclude=/usr/share/{name}/*" for name in LEFT_OUT)]
+    settings = ["Acquire::Languages none", *run("apt-config", "dump", *SETTINGS).splitlines()]
     with tempfile.TemporaryDirectory(dir=root.parent) as name:
         made = Path(name) / "made"
         run(
             *("mmdebstrap", "--quiet", "--mode=root", "--variant=apt"),
-            *(f"--dpkgopt={option}" for option in options),
-            *("--aptopt=Acquire::Languages none", f"--include={','.join(packages)}"),
-            *(suite, str(made), archive()),
+            *(f"--dpkgopt={option}" for option in excluded),
+            *(f"--aptopt={setting}" for setting in settings),
+            *(f"--include={','.join((NEEDED, *packages))}", suite, str(made), archive()),
         )
         # Later packages are installed whole.
         (made / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").write_text(f"{QUICK}\n")

@@ -72,7 +72,7 @@ def runs_seen(pytestconfig: pytest.Config) -> list[Run]:
     return pytestconfig.stash.setdefault(RUNS, [])
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     runs = terminalreporter.config.stash.get(RUNS, [])
     if runs:
         terminalreporter.section("swapctl and Debian's kernels")

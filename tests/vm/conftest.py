@@ -29,7 +29,7 @@ def _jobs(item: pytest.Item) -> Iterator[Job]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The guests that are asked for begin with the first test, whichever that is."""
-    asked = [job for item in session.items for job in _jobs(item)]
+    asked = list(dict.fromkeys(job for item in session.items for job in _jobs(item)))
     in_vain = session.testsfailed or session.config.option.collectonly
     if asked and not in_vain and not any(map(lacks, NEEDS)):
         precompile()

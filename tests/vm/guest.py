@@ -6,6 +6,9 @@ Everything that the machine has is there: the checkout, the interpreter, the too
 machine (9p), writes stay in the guest's memory; only the guest's folder on the machine is written
 through, as OUT (in the environment). TMPDIR is a disk of its own. A checkout below /dev, /proc,
 /run or /sys is not visible.
+
+Or, with an image of one, a system of its own boots: its disk keeps what is written, its first
+process is its own, and the command runs when that has reached multi-user.target.
 """
 
 import compileall
@@ -16,7 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase
@@ -31,6 +34,8 @@ GIB = 1 << 30
 KVM_CREATE_VM = 0xAE01
 PANIC = "Kernel panic"
 KVM = ("-accel", "kvm", "-cpu", "host")
+# Beside others an emulated processor takes longer than systemd waits for disks and daemons.
+PATIENT = "systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600"
 # Without wide vectors: they are slower than none when every one of them is emulated.
 TCG = ("-accel", "tcg", "-cpu", "Nehalem")
 
@@ -90,9 +95,10 @@ def _share(path: Path, tag: str, *options: str) -> list[str]:
     return ["-virtfs", ",".join((*words, *options))]
 
 
-def _disk(path: Path) -> list[str]:
-    """Unsafe: what a guest leaves behind is read after its orderly end or not at all."""
-    return ["-drive", f"file={_word(path)},format=raw,if=virtio,cache=unsafe,discard=unmap"]
+def disk(path: Path, *options: str) -> list[str]:
+    """Unsafe: what a guest has written is with the machine's kernel, and lost only with that."""
+    words = ("format=raw", "if=virtio", "cache=unsafe", "discard=unmap", *options)
+    return ["-drive", ",".join((f"file={_word(path)}", *words))]
 
 
 class Guest:
@@ -114,33 +120,42 @@ class Guest:
         extra: Sequence[str] = (),
         wire: Wire | None = None,
         environment: Mapping[str, str] | None = None,
+        system: Path | None = None,
     ) -> None:
         """`memory` in MiB; `scratch` is the size of the disk behind TMPDIR; `disks` are raw images
-        that appear as /dev/vda, vdb and so on; `extra` are more words for QEMU."""
+        that appear as /dev/vda, vdb and so on; `extra` are more words for QEMU. `system` is the raw
+        image of a system to boot, /dev/vda then; it has no TMPDIR of ours, and is cut off from its
+        power when the command has ended."""
         self.kernel = kernel
         self.folder = folder
         for name in ("status", "console.log", "dmesg.log", "output.log"):
             (folder / name).unlink(missing_ok=True)
         self.output.touch()
-        (folder / "command").write_text(_script(command, environment or {}))
+        script = _script(command, environment or {}) if system is None else _line(command)
+        (folder / "command").write_text(script)
         with ExitStack() as undo:
             initrd = folder / "initramfs"
             undo.callback(initrd.unlink, missing_ok=True)
-            initramfs.build(kernel, initrd)
+            initramfs.build(kernel, initrd, "guest" if system is None else "system")
             line = ["console=ttyS0 panic=-1 quiet loglevel=5 mitigations=off"]
-            line.append(f"scratch=/dev/vd{ascii_lowercase[len(disks)]}")
             words = [
                 *("qemu-system-x86_64", "-nodefaults", "-nographic", "-no-user-config"),
                 *("-no-reboot", "-smp", "1", *(KVM if kvm() else TCG)),
                 *("-m", f"{memory}M", "-kernel", str(kernel.image), "-initrd", str(initrd)),
                 *("-chardev", f"file,id=console,path={_word(folder / 'console.log')}"),
                 *("-serial", "chardev:console"),
-                *_share(Path("/"), "root", "readonly=on"),
                 *_share(kernel.modules, "modules", "readonly=on"),
                 *_share(folder, "out"),
             ]
-            for disk in (*disks, _scratch(folder, scratch, undo)):
-                words += _disk(disk)
+            if system is None:
+                line.append(f"scratch=/dev/vd{ascii_lowercase[len(disks)]}")
+                words += _share(Path("/"), "root", "readonly=on")
+                disks = (*disks, _scratch(folder, scratch, undo))
+            else:
+                line.append(PATIENT)
+                disks = (system, *disks)
+            for image in disks:
+                words += disk(image)
             if wire:
                 words += ["-netdev", f"socket,id=wire,fd={wire.end.fileno()}"]
                 words += ["-device", f"virtio-net-pci,netdev=wire,mac={wire.mac},romfile="]
@@ -188,23 +203,35 @@ class Guest:
                 found += [f"{path}:", *lines[min([*panics, max(len(lines) - 40, 0)]) :]]
         return "\n".join(found)
 
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Ends the guest if it still runs, and removes its disk."""
         self._undo.close()
 
     def _end(self) -> None:
-        if self._process.poll() is None:
+        if self.runs:
             self._process.kill()
         self._process.wait()
 
 
+# Starts a guest that somebody else ends should it still run; the arguments are those of Guest.
+Start = Callable[..., Guest]
+
+
 def _scratch(folder: Path, size: int, undo: ExitStack) -> Path:
-    disk = folder / "scratch.img"
-    undo.callback(disk.unlink, missing_ok=True)
-    with disk.open("wb") as new:
+    image = folder / "scratch.img"
+    undo.callback(image.unlink, missing_ok=True)
+    with image.open("wb") as new:
         new.truncate(size)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", disk], check=True)
-    return disk
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", image], check=True)
+    return image
+
+
+def _line(command: Sequence[str]) -> str:
+    return f"exec {shlex.join(command)}\n"
 
 
 def _script(command: Sequence[str], environment: Mapping[str, str]) -> str:

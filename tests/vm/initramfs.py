@@ -40,7 +40,8 @@ def _entry(name: str, mode: int, content: bytes = b"") -> bytes:
     return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
 
 
-def build(kernel: Kernel, path: Path) -> None:
+def build(kernel: Kernel, path: Path, scripts: str) -> None:
+    """`scripts` is what the names of the two begin with."""
     busybox = shutil.which("busybox")
     if busybox is None:
         raise OSError("no busybox on this machine")
@@ -49,8 +50,8 @@ def build(kernel: Kernel, path: Path) -> None:
     entries += [
         _entry("bin/busybox", program, Path(busybox).read_bytes()),
         _entry("bin/sh", stat.S_IFLNK | 0o777, b"busybox"),
-        _entry("init", program, (HERE / "guest-init").read_bytes()),
-        _entry("main", program, (HERE / "guest-main").read_bytes()),
+        _entry("init", program, (HERE / f"{scripts}-init").read_bytes()),
+        _entry("main", program, (HERE / f"{scripts}-main").read_bytes()),
     ]
     for number, module in enumerate(_modules(kernel)):
         content = module.read_bytes()

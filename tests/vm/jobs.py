@@ -1,10 +1,12 @@
 """What guests run for the tests, and the guests at work beside everything else.
 
-Each guest runs the files of one kind of work. What it recorded stays in build/vm/SUITE-WORK.
+Most kinds of work are files of tests that one guest runs. What was recorded stays in
+build/vm/SUITE-WORK.
 """
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +15,8 @@ from pathlib import Path
 from threading import Lock, Semaphore
 from typing import Any, NamedTuple
 
-from tests.vm.guest import OURS, Guest
-from tests.vm.kernels import SUITES, fetch
+from tests.vm.guest import OURS, Guest, Start
+from tests.vm.kernels import SUITES, Kernel, fetch
 
 LIMIT = 40 * 60
 MEMORY = 1536
@@ -29,6 +31,13 @@ class Work(NamedTuple):
 
     files: tuple[str, ...]
     at_least: int
+
+    def examine(self, kernel: Kernel, folder: Path, start: Start) -> int:
+        """All of it in one boot; the status of pytest."""
+        command = [sys.executable, "-m", "pytest", "-q", *WITHOUT, *self.files]
+        environment = {"SWAPCTL_ORACLE_DIR": f"{OURS}/out"}
+        guest = start(kernel, folder, command, memory=MEMORY, environment=environment)
+        return guest.wait(LIMIT)
 
 
 class Job(NamedTuple):
@@ -70,12 +79,12 @@ JOBS = [Job(work, suite) for work in WORKS for suite in SUITES]
 
 
 class Run(NamedTuple):
-    """What a guest did: the status of its pytest, and what it recorded."""
+    """What was done for a job: how it ended, and what it recorded in its folder."""
 
     job: Job
     status: int
     seconds: float
-    output: Path
+    folder: Path
     record: dict[str, Any]
 
     @property
@@ -99,7 +108,7 @@ class Run(NamedTuple):
 
     def failures(self) -> str:
         """The end of what pytest printed: the failures, and their list."""
-        text = self.output.read_text(errors="replace")
+        text = (self.folder / "output.log").read_text(errors="replace")
         _, _, failed = text.partition("= FAILURES =")
         return "\n".join((failed or text).splitlines()[-400:])
 
@@ -155,21 +164,18 @@ class Guests:
         if self._ended:
             raise CancelledError
 
-    def _examine(self, job: Job) -> Run:
-        """All of it in one boot."""
-        folder = self._root / f"{job.suite}-{job.work}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            old.unlink()
-        started = time.monotonic()
-        files = WORKS[job.work].files
-        command = [sys.executable, "-m", "pytest", "-q", *WITHOUT, *files]
-        environment = {"SWAPCTL_ORACLE_DIR": f"{OURS}/out"}
-        kernel = fetch(job.suite)
+    def _start(self, *arguments: Any, **options: Any) -> Guest:
         with self._lock:
             self._go_on()
-            guest = Guest(kernel, folder, command, memory=MEMORY, environment=environment)
+            guest = Guest(*arguments, **options)
             self._running.append(guest)
-        status = guest.wait(LIMIT)
+        return guest
+
+    def _examine(self, job: Job) -> Run:
+        folder = self._root / f"{job.suite}-{job.work}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        started = time.monotonic()
+        status = WORKS[job.work].examine(fetch(job.suite), folder, self._start)
         seconds = time.monotonic() - started
-        return Run(job, status, seconds, guest.output, read_record(folder))
+        return Run(job, status, seconds, folder, read_record(folder))

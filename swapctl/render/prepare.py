@@ -66,15 +66,19 @@ def plan_text(plan: Plan) -> str:
 
 
 def done_text(report: Report, plan: Plan | None, seconds: float) -> str:
-    """The line about a file that is there now; without a plan it was there before."""
-    path = shown(report.snapshot.path)
+    """A line about a file that is there now, without a plan since before; and each fact that the
+    verdict lacks, once for all rules."""
+    line = f"{shown(report.snapshot.path)}: "
     if plan is None:
-        return f"{path}: nothing to do, it is what was asked for ({report.verdict})"
-    rate = f", {format_bytes(int(plan.size / seconds))}/s" if seconds > 0.5 else ""
-    return (
-        f"{path}: {format_bytes(plan.size)} ({plan.size} bytes) prepared in "
-        f"{format_seconds(seconds)}{rate}, verdict {report.verdict}"
-    )
+        line += f"nothing to do, it is what was asked for ({report.verdict})"
+    else:
+        rate = f", {format_bytes(int(plan.size / seconds))}/s" if seconds > 0.5 else ""
+        line += (
+            f"{format_bytes(plan.size)} ({plan.size} bytes) prepared in "
+            f"{format_seconds(seconds)}{rate}, verdict {report.verdict}"
+        )
+    lacks = dict.fromkeys(f"{lack.lacks}: {lack.reason}" for lack in report.outcome.undecided)
+    return "\n".join([line, *(text for lack in lacks for text in labelled("lacks", lack))])
 
 
 def done_json(report: Report, plan: Plan | None, seconds: float, area: SwapArea | None) -> str:

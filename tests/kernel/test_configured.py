@@ -77,6 +77,7 @@ def test_made_taken_and_made_again(home: Path, conf: Path) -> None:
     again = configured(conf, path)
     assert (again.returncode, again.stderr) == (0, "")
     assert "nothing to do" in again.stdout
+    assert ("(undecided)" in again.stdout) == ("    lacks " in again.stdout)
     assert state(home) == before
     path.unlink()
     assert configured(conf, path, "-q").stdout == ""

@@ -208,3 +208,4 @@ def test_without_sysfs_a_file_is_made_and_undecided(tmp_path: Path, undo: ExitSt
     done = swapctl("prepare", path, "--size", "4M", before=aside)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert "verdict undecided" in done.stdout
+    assert done.stdout.count("    lacks ") == 1

@@ -387,7 +387,7 @@ complete -c swapctl -n '__swapctl_at enable' -l reserve -x -d 'Space to leave fr
 complete -c swapctl -n '__swapctl_at enable' -l priority -x -d 'Priority of the area, 0 to 32767; the higher is used first'
 complete -c swapctl -n '__swapctl_at enable' -l discard -x -a 'once pages both' -d 'Discard freed blocks: at activation, page by page, or both'
 complete -c swapctl -n '__swapctl_at enable' -l nofail -d 'The boot goes on without it; default'
-complete -c swapctl -n '__swapctl_at enable' -l fail -d 'The boot waits for it, and fails without'
+complete -c swapctl -n '__swapctl_at enable' -l fail -d 'The boot waits; swap.target needs it'
 complete -c swapctl -n '__swapctl_at enable' -l root -r -F -d 'Change the system below DIR, and nothing that runs'
 complete -c swapctl -n '__swapctl_at enable' -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c swapctl -n '__swapctl_at enable' -s q -l quiet -d 'Print no report'

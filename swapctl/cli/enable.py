@@ -29,7 +29,7 @@ _COMMON = ("root", "dry_run", "quiet", "output_format")
 @priority_option
 @discard_option
 @click.option("--nofail", "nofail", flag_value="yes", help="The boot goes on without it; default.")
-@click.option("--fail", "nofail", flag_value="no", help="The boot waits for it, and fails without.")
+@click.option("--fail", "nofail", flag_value="no", help="The boot waits; swap.target needs it.")
 @root_option
 @dry_run_option
 @quiet_option

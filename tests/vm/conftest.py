@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import lacks
 from tests.vm.guest import precompile
-from tests.vm.jobs import Guests, Job, Run
+from tests.vm.jobs import ALL, Guests, Job, Run
 from tests.vm.nfs_server import ADDRESS, EXPORTS, Client, run, serve
 
 NEEDS = (
@@ -29,7 +29,8 @@ def _jobs(item: pytest.Item) -> Iterator[Job]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The guests that are asked for begin with the first test, whichever that is."""
-    asked = list(dict.fromkeys(job for item in session.items for job in _jobs(item)))
+    wanted = {job for item in session.items for job in _jobs(item)}
+    asked = [job for job in ALL if job in wanted]
     in_vain = session.testsfailed or session.config.option.collectonly
     if asked and not in_vain and not any(map(lacks, NEEDS)):
         precompile()

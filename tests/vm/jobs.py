@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock, Semaphore
 from typing import Any, NamedTuple
 
+from tests.vm import boots
 from tests.vm.guest import OURS, Guest, Start
 from tests.vm.kernels import SUITES, Kernel, fetch
 
@@ -76,6 +77,8 @@ WORKS = {
     ),
 }
 JOBS = [Job(work, suite) for work in WORKS for suite in SUITES]
+BOOTS = Job("boots", "trixie")
+ALL = (BOOTS, *JOBS)
 
 
 class Run(NamedTuple):
@@ -176,6 +179,7 @@ class Guests:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         started = time.monotonic()
-        status = WORKS[job.work].examine(fetch(job.suite), folder, self._start)
+        examine = boots.examine if job == BOOTS else WORKS[job.work].examine
+        status = examine(fetch(job.suite), folder, self._start)
         seconds = time.monotonic() - started
         return Run(job, status, seconds, folder, read_record(folder))

@@ -55,43 +55,44 @@ _swapctl_columns() {
 _swapctl_rules() {
     _swapctl_words "$1" \
         area-active area-empty area-no-page areas-exhausted blocks-misaligned blocks-missing \
-        btrfs-checksummed btrfs-compressed btrfs-cow btrfs-devices btrfs-exclusive-operation \
-        btrfs-profile btrfs-shared btrfs-used-before caller-capability cifs-holes \
-        cifs-small-buffers device-busy device-has-holders device-read-only device-zoned \
-        directory-untrusted discard-unmaps ext4-journalled-data extents-trimmed \
+        boot-leftover btrfs-checksummed btrfs-compressed btrfs-cow btrfs-devices \
+        btrfs-exclusive-operation btrfs-profile btrfs-shared btrfs-used-before caller-capability \
+        cifs-holes cifs-small-buffers device-busy device-has-holders device-read-only \
+        device-zoned directory-untrusted discard-unmaps ext4-journalled-data extents-trimmed \
         extents-unwritten extents-unwritten-refused f2fs-compressed f2fs-holes f2fs-lfs-mode \
         f2fs-little-room f2fs-other-device f2fs-unaligned f2fs-wrong-blocks file-acl \
         file-append-only file-dax file-delayed file-directory file-encrypted \
         file-encryption-bypassed file-executing file-fragmented file-holes file-immutable \
         file-inline file-large-folios file-links file-mode file-owner file-shared file-tail-lost \
         file-type file-unlinked file-verity filesystem-hazard filesystem-unjudged \
-        filesystem-unsupported header-bad-page-range header-bad-page-twice header-bad-pages \
-        header-byte-order header-empty header-missing header-oversized header-page-size \
-        header-short header-suspend-image header-too-long header-version kernel-without-swap \
-        memory-short mount-read-only network-container network-ipsec network-lease \
-        network-link-down network-namespace network-no-route network-openvswitch network-ppp \
-        network-queue network-server-here network-stacked network-team network-tun \
-        network-tunnel network-wireguard network-wireless nfs-connections nfs-foreign-writers \
-        nfs-hole-on-server nfs-holes nfs-kerberos nfs-layouts nfs-localio nfs-rdma \
-        nfs-root-squash nfs-server-unseen nfs-soft nfs-tls nfs-udp nfs-unsupported \
-        nfs-writes-fail open-denied path-unreachable place-encrypted place-exists \
-        place-filesystem-differs place-filesystem-unsuitable place-lfs-mode place-no-room-below \
-        place-no-space place-profile place-read-only place-untrusted place-zeros-dropped \
-        size-too-large size-too-small storage-array-degraded storage-array-external \
-        storage-array-stopped storage-array-syncing storage-bcache storage-cache \
-        storage-crypt-key storage-cycle storage-drbd storage-faulty storage-fibre-channel \
-        storage-integrity storage-iscsi storage-loop-buffered storage-loop-cow \
-        storage-loop-deleted storage-loop-discard storage-loop-encoded storage-loop-fuse \
-        storage-loop-holes storage-loop-journal storage-loop-memory storage-loop-network \
-        storage-loop-shared storage-loop-timestamps storage-loop-unwritten storage-mirror-log \
-        storage-multipath storage-nbd storage-nbd-local storage-nvme-fabrics storage-pmem \
-        storage-raid-parity storage-ramdisk storage-rbd storage-read-only storage-remapped \
-        storage-removable storage-rotational storage-snapshot storage-snapshot-origin \
-        storage-suspended storage-target-unknown storage-tcm-loop storage-test-device \
-        storage-thin storage-thin-disk storage-thin-pool storage-ublk storage-vdo storage-verity \
-        storage-virtual-disk storage-writecache storage-zoned storage-zram storage-zvol \
-        swapon8-blind swapon8-rewrites swapon8-skips swapon8-warns xfs-realtime \
-        zonefs-sequential
+        filesystem-unsupported fstab-duplicate fstab-gpt-swap fstab-makefs fstab-unit \
+        header-bad-page-range header-bad-page-twice header-bad-pages header-byte-order \
+        header-empty header-missing header-oversized header-page-size header-short \
+        header-suspend-image header-too-long header-version kernel-without-swap kubelet-swap \
+        manager-of-file manager-rival memory-short mount-read-only network-container \
+        network-ipsec network-lease network-link-down network-namespace network-no-route \
+        network-openvswitch network-ppp network-queue network-server-here network-stacked \
+        network-team network-tun network-tunnel network-wireguard network-wireless \
+        nfs-connections nfs-foreign-writers nfs-hole-on-server nfs-holes nfs-kerberos \
+        nfs-layouts nfs-localio nfs-rdma nfs-root-squash nfs-server-unseen nfs-soft nfs-tls \
+        nfs-udp nfs-unsupported nfs-writes-fail open-denied path-unreachable place-encrypted \
+        place-exists place-filesystem-differs place-filesystem-unsuitable place-lfs-mode \
+        place-no-room-below place-no-space place-profile place-read-only place-untrusted \
+        place-zeros-dropped size-too-large size-too-small snapshot-subvolume \
+        storage-array-degraded storage-array-external storage-array-stopped \
+        storage-array-syncing storage-bcache storage-cache storage-crypt-key storage-cycle \
+        storage-drbd storage-faulty storage-fibre-channel storage-integrity storage-iscsi \
+        storage-loop-buffered storage-loop-cow storage-loop-deleted storage-loop-discard \
+        storage-loop-encoded storage-loop-fuse storage-loop-holes storage-loop-journal \
+        storage-loop-memory storage-loop-network storage-loop-shared storage-loop-timestamps \
+        storage-loop-unwritten storage-mirror-log storage-multipath storage-nbd \
+        storage-nbd-local storage-nvme-fabrics storage-pmem storage-raid-parity storage-ramdisk \
+        storage-rbd storage-read-only storage-remapped storage-removable storage-rotational \
+        storage-snapshot storage-snapshot-origin storage-suspended storage-target-unknown \
+        storage-tcm-loop storage-test-device storage-thin storage-thin-disk storage-thin-pool \
+        storage-ublk storage-vdo storage-verity storage-virtual-disk storage-writecache \
+        storage-zoned storage-zram storage-zvol swapon8-blind swapon8-rewrites swapon8-skips \
+        swapon8-warns unit-path xfs-realtime zonefs-sequential zram-behind
 }
 
 _swapctl_unsafe() {

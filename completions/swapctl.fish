@@ -66,6 +66,7 @@ function __swapctl_rules
         areas-exhausted 'All swap areas that the kernel can have are in use' \
         blocks-misaligned 'Part of the file cannot be used because its blocks are not page-aligned' \
         blocks-missing 'The filesystem names no disk block for a part of the file' \
+        boot-leftover 'Something is set up to be activated at boot that is no swap area' \
         btrfs-checksummed 'File data is checksummed' \
         btrfs-compressed 'The file is compressed' \
         btrfs-cow 'File data is copy-on-write' \
@@ -118,6 +119,10 @@ function __swapctl_rules
         filesystem-hazard 'The kernel accepts files of this filesystem, but they are not safe' \
         filesystem-unjudged 'The kernel\'s answer cannot be predicted on this filesystem' \
         filesystem-unsupported 'This filesystem cannot hold swap' \
+        fstab-duplicate 'Several lines of fstab activate the file' \
+        fstab-gpt-swap 'The line of fstab keeps systemd from activating a partition for swap' \
+        fstab-makefs 'A line of fstab has x-systemd.makefs, so that the file is not activated at boot' \
+        fstab-unit 'Both fstab and a unit file activate the file' \
         header-bad-page-range 'A bad page of the list lies outside of the area' \
         header-bad-page-twice 'A bad page is listed twice' \
         header-bad-pages 'The list of bad pages is not acceptable' \
@@ -131,6 +136,9 @@ function __swapctl_rules
         header-too-long 'The header promises more pages than there are' \
         header-version 'The header has an unknown version' \
         kernel-without-swap 'The kernel was built without swap' \
+        kubelet-swap 'Kubernetes runs on this machine and does not start while swap is active' \
+        manager-of-file 'Another program manages this file' \
+        manager-rival 'Several programs set up swap of the same kind' \
         memory-short 'Memory and the other areas cannot take back what this one holds' \
         mount-read-only 'The file lies on a read-only mount, filesystem or subvolume' \
         network-container 'The mount lives in the network of a container' \
@@ -179,6 +187,7 @@ function __swapctl_rules
         place-zeros-dropped 'A layer below may drop the zeros that it is asked to write' \
         size-too-large 'The size is more than one swap area can have' \
         size-too-small 'The size is too small for a swap area' \
+        snapshot-subvolume 'Snapshots are made of the subvolume that holds the file' \
         storage-array-degraded 'An array below lacks a member' \
         storage-array-external 'An array below keeps its metadata in a format that a process writes (mdmon)' \
         storage-array-stopped 'An array below takes no writes' \
@@ -239,8 +248,10 @@ function __swapctl_rules
         swapon8-rewrites 'swapon(8) would write a new header here' \
         swapon8-skips 'swapon(8) would not even ask the kernel' \
         swapon8-warns 'swapon(8) would warn about permissions or owner' \
+        unit-path 'A unit has the name of this path and another one in it' \
         xfs-realtime 'The file lies on the realtime device' \
-        zonefs-sequential 'The zone can only be appended to'
+        zonefs-sequential 'The zone can only be appended to' \
+        zram-behind 'The file is used before the swap in compressed memory'
 end
 
 function __swapctl_unsafe

@@ -61,6 +61,12 @@ CHAPTERS = (
     ),
     Chapter("Protection", "Who else can read or change the file.", ("security",)),
     Chapter("swapon(8)", "What the command of that name does differently.", ("swapon8",)),
+    Chapter("Activation at boot", "fstab(5) and the units of systemd.", ("boot",)),
+    Chapter(
+        "Other programs",
+        "Those that set up swap too, and those that swap stands in the way of.",
+        ("neighbours",),
+    ),
     Chapter(
         "Making a file",
         "Conditions of the place and the size, before anything is written.",

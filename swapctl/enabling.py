@@ -1,7 +1,6 @@
 """Enable and disable a swapfile in a tree: the files of systemd's and ours, and nobody else's."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from secrets import token_hex
@@ -11,15 +10,10 @@ from swapctl.conf.drop_in import read, with_drop_in, write
 from swapctl.conf.settings import Configuration, Settings, settings
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
 from swapctl.gather.configuration import inside, sources
+from swapctl.gather.managers import managers
+from swapctl.gather.units import content, link, units
 from swapctl.linux.files import read_text, under
-from swapctl.systemd.others import (
-    UNIT_DIRECTORIES,
-    Other,
-    foreign_units,
-    fstab_lines,
-    is_ours,
-    named,
-)
+from swapctl.systemd.others import Other, foreign_units, fstab_lines, is_ours, named
 from swapctl.systemd.swap_unit import drop_in_path, link_paths, swap_unit, unit_path
 
 
@@ -40,41 +34,6 @@ class Enabling(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def _content(root: str, path: str) -> str | None:
-    """The text of a file of the tree, None where there is none, "" for what is no file."""
-    real = under(root, path)
-    try:
-        mode = os.lstat(real).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return read_text(real) if stat.S_ISREG(mode) else ""
-
-
-def _link(root: str, path: str) -> str | None:
-    """Where a link of the tree leads, None where there is nothing, "" for what is no link."""
-    real = under(root, path)
-    try:
-        return os.readlink(real)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError:
-        return ""
-
-
-def _units(root: str, name: str) -> dict[str, str | None]:
-    """The units of that name, one that is reached by two paths once."""
-    found: dict[str, str | None] = {}
-    seen = set()
-    for directory in UNIT_DIRECTORIES:
-        path = f"{directory}/{name}"
-        real = os.path.realpath(under(root, directory))
-        if real in seen or not os.path.lexists(under(root, path)):
-            continue
-        seen.add(real)
-        found[path] = None if _link(root, path) == os.devnull else _content(root, path)
-    return found
-
-
 def others(root: str, path: str) -> Iterator[Other]:
     """What somebody else has set up for the path."""
     try:
@@ -83,13 +42,16 @@ def others(root: str, path: str) -> Iterator[Other]:
         fstab = ""
     yield from fstab_lines(fstab, path)
     unit = unit_path(path)
-    yield from foreign_units(_units(root, os.path.basename(unit)))
-    drop_in = _content(root, drop_in_path(path))
+    yield from foreign_units(units(root, os.path.basename(unit)))
+    drop_in = content(root, drop_in_path(path))
     if drop_in is not None and not is_ours(drop_in):
         yield Other(drop_in_path(path), "")
-    for link in link_paths(path).values():
-        if _link(root, link) not in (None, unit):
-            yield Other(link, "")
+    for one in link_paths(path).values():
+        if link(root, one) not in (None, unit):
+            yield Other(one, "")
+    for manager in managers(root, (path,)):
+        if manager.here:
+            yield Other(manager.seen, manager.name)
 
 
 def _effective(root: str, path: str, values: Mapping[str, str]) -> tuple[str, Configuration]:
@@ -114,7 +76,7 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
             path=path,
         )
     file = drop_in_path(path)
-    before = _content(root, file)
+    before = content(root, file)
     values = {**(read(before, file, path) if before else {}), **given}
     text, configuration = _effective(root, path, values)
     section = configuration.sections.get(path, {})
@@ -131,11 +93,11 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
     changes = []
     if text and text != before:
         changes.append(Change("write", file, text))
-    if unit != _content(root, unit_path(path)):
+    if unit != content(root, unit_path(path)):
         changes.append(Change("write", unit_path(path), unit))
-    if _link(root, links[not one.nofail]) is not None:
+    if link(root, links[not one.nofail]) is not None:
         changes.append(Change("remove", links[not one.nofail]))
-    if _link(root, links[one.nofail]) is None:
+    if link(root, links[one.nofail]) is None:
         changes.append(Change("link", links[one.nofail], unit_path(path)))
     return Enabling(tuple(changes), one, configuration.warnings)
 
@@ -143,8 +105,8 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
 def disabling(root: str, path: str) -> tuple[Change, ...]:
     """What has to change so that nothing of what enable wrote is left."""
     unit = unit_path(path)
-    links = [link for link in link_paths(path).values() if _link(root, link) == unit]
-    files = [file for file in (unit, drop_in_path(path)) if is_ours(_content(root, file) or "")]
+    links = [one for one in link_paths(path).values() if link(root, one) == unit]
+    files = [file for file in (unit, drop_in_path(path)) if is_ours(content(root, file) or "")]
     return tuple(Change("remove", one) for one in (*links, *files))
 
 

@@ -1,9 +1,9 @@
 """The vocabulary: what is known about a machine and about one candidate for swap.
 
 Everything here is an immutable record that imports nothing of swapctl but the other parts of the
-vocabulary: f2fs_facts.py, network_facts.py, storage_facts.py and unknown.py. Records are
-NamedTuples because defining one costs a tenth of a frozen dataclass and the start of the program
-pays for each.
+vocabulary: f2fs_facts.py, network_facts.py, setup_facts.py, storage_facts.py and unknown.py.
+Records are NamedTuples because defining one costs a tenth of a frozen dataclass and the start of
+the program pays for each.
 Units: sizes and offsets are bytes unless the name ends in `_pages` or `_512`; pages are those of
 `Host.page_size`. Device numbers are text, "8:1", as sysfs and mountinfo print them.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from swapctl.f2fs_facts import F2fsState
 from swapctl.network_facts import NetworkFacts
+from swapctl.setup_facts import Setup
 from swapctl.storage_facts import Layer
 from swapctl.storage_facts import Span as Span
 from swapctl.storage_facts import Spans as Spans
@@ -252,7 +253,7 @@ class Snapshot(NamedTuple):
     when it does not. `network` is None where no server is involved. `mechanism` is what the
     running kernel does to activate a file of this filesystem, in the words of filesystems.py; None
     where all kernels do the same. `storage` are the layers below the candidate, None where there is
-    no block device.
+    no block device. `setup` is None where the machine around the candidate was not looked at.
     """
 
     path: str
@@ -275,3 +276,4 @@ class Snapshot(NamedTuple):
     f2fs: F2fsState | Unknown | None
     mechanism: str | Unknown | None
     storage: tuple[Layer, ...] | Unknown | None
+    setup: Setup | Unknown | None = None

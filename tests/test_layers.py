@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "swapctl"
 
 VOCABULARY = (
-    *("facts", "f2fs_facts", "network_facts", "proof_facts", "proof_record", "storage_facts"),
-    *("unknown", "errors"),
+    *("facts", "f2fs_facts", "network_facts", "proof_facts", "proof_record", "setup_facts"),
+    *("storage_facts", "unknown", "errors"),
 )
 PURE = (
     *("rules", "plan", "filesystems", "zeros", "samples", "kernel_log", "record", "render"),
@@ -49,11 +49,12 @@ NOT_FOR_EXT4 = {
     "swapctl.rules": (
         *("bmap", "btrfs", "xfs", "f2fs", "zonefs", "device", "nfs", "cifs", "network"),
         *("storage_loop", "storage_backing", "storage_mapper", "storage_targets", "storage_array"),
-        *("catalogue", "prepare", "places", "leaving"),
+        *("catalogue", "prepare", "places", "leaving", "boot", "neighbours"),
     ),
     "swapctl.gather": (
         *("areas", "btrfs", "f2fs", "carrier", "backing", "below_mapper", "server"),
-        *("network", "place", "witness", "counters", "file_map", "trace"),
+        *("network", "place", "witness", "counters", "file_map", "trace", "gpt", "kubelet"),
+        "snapshot_tools",
     ),
     "swapctl.linux": (
         *("bmap", "btrfs", "f2fs", "child", "config", "symbols", "dm", "md", "loop", "sockets"),

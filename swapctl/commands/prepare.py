@@ -21,6 +21,7 @@ from swapctl.render.active import area_text
 from swapctl.render.prepare import done_json, done_text, plan_json, plan_text, refusal
 from swapctl.render.progress import progress_line
 from swapctl.rules import Report, in_the_way, judge
+from swapctl.rules.engine import Severity
 from swapctl.rules.places import judge_place
 from swapctl.units import parse_label, parse_reserve, parse_size, resolve_size
 
@@ -43,6 +44,7 @@ def _wanted_already(
     if place.existing != "regular":
         return None
     report = judge(snapshot(place.path))
+    undecided = report.outcome.undecided
     file, header = report.snapshot.file, report.snapshot.header
     differs = not isinstance(place.mount, Mount) or place.wanted_type not in (
         None,
@@ -51,7 +53,7 @@ def _wanted_already(
     if (
         differs
         or in_the_way(report.outcome, allow)
-        or report.outcome.undecided
+        or any(open_.severity in (Severity.REFUSED, Severity.UNSAFE) for open_ in undecided)
         or not isinstance(file, File)
         or not isinstance(header, SwapHeader)
         or file.size != place.size

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, SwapArea, Unknown
 from swapctl.filesystems import NFS, SERVED, Filesystem, lookup
-from swapctl.gather import candidate, layers, machine, storage
+from swapctl.gather import candidate, layers, machine, setup, storage
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.network_facts import NetworkFacts
@@ -126,7 +126,7 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown, tick: Callable[[
         )
         seen = _contents(reader, seen, file, page_size, tick)
         tick()
-        seen = seen._replace(storage=layers.look(seen, file, reader))
+        seen = seen._replace(storage=layers.look(seen, file, reader), setup=setup.look(seen))
         return Looked(seen, _first_hole(file, mount, reader))
     finally:
         if isinstance(reader, int):

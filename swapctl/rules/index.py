@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 from swapctl.facts import Snapshot, need
 from swapctl.filesystems import NFS
-from swapctl.rules.subject import block, by_blocks, networked, on, stacked
+from swapctl.rules.subject import (
+    block,
+    by_blocks,
+    is_zram,
+    networked,
+    on,
+    stacked,
+    surrounded,
+    the_setup,
+)
 from swapctl.storage_facts import Layer
 
 Question = Callable[[Snapshot], bool]
@@ -67,6 +76,20 @@ def _peculiar(layer: Layer) -> bool:
         return True
     rotating = a.rotational and a.transport != "virtio"
     return rotating or a.removable or a.thin or a.zoned != "none" or a.transport in ("usb", "mmc")
+
+
+def _booted(s: Snapshot) -> bool:
+    """Does anything but swapctl activate it at boot, or is something left over that would?"""
+    setup = the_setup(s)
+    return any((need(setup.fstab), need(setup.units), need(setup.leftovers)))
+
+
+def _neighbours(s: Snapshot) -> bool:
+    """Is there something else that makes swap, or that swap stands in the way of?"""
+    setup = the_setup(s)
+    compressed = any(is_zram(area) for area in need(s.areas))
+    others = (need(setup.managers), need(setup.kubelet), need(setup.snapshot_tools))
+    return compressed or any(others)
 
 
 SUBJECTS = (
@@ -203,4 +226,22 @@ SUBJECTS = (
     ),
     Subject("security"),
     Subject("swapon8"),
+    Subject(
+        "boot",
+        (
+            *("fstab-makefs", "fstab-duplicate", "fstab-unit", "unit-path"),
+            *("fstab-gpt-swap", "boot-leftover"),
+        ),
+        surrounded,
+        _booted,
+    ),
+    Subject(
+        "neighbours",
+        (
+            *("manager-of-file", "manager-rival", "kubelet-swap", "snapshot-subvolume"),
+            "zram-behind",
+        ),
+        surrounded,
+        _neighbours,
+    ),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from swapctl.facts import BlockMap, ExtentMap, File, Snapshot, Spans, SwapArea, Unknown, need
 from swapctl.filesystems import Filesystem, lookup
 from swapctl.rules.engine import Evidence, Fix
+from swapctl.setup_facts import Setup
 from swapctl.text import quoted
 from swapctl.units import format_bytes
 
@@ -110,6 +111,21 @@ def networked(s: Snapshot) -> bool:
 def stacked(s: Snapshot) -> bool:
     """Does the candidate lie on block devices?"""
     return swappable(s) and need(s.storage) is not None
+
+
+def surrounded(s: Snapshot) -> bool:
+    """Was the machine around the candidate looked at?"""
+    return swappable(s) and need(s.setup) is not None
+
+
+def is_zram(area: SwapArea) -> bool:
+    """Is the area in compressed memory?"""
+    return area.path.startswith("/dev/zram")
+
+
+def the_setup(s: Snapshot) -> Setup:
+    """What else has to do with the candidate; only for rules that apply where that is known."""
+    return need(s.setup) or need(Unknown("setup of the machine", "not looked at"))
 
 
 def the_blocks(s: Snapshot) -> BlockMap:

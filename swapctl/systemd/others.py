@@ -4,21 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from swapctl.systemd.fstab import is_of_cloud_init, swap_lines
 from swapctl.systemd.swap_unit import MARK
 from swapctl.text import shown
-
-# Where systemd looks for units, those first that win; generators write to the ones below /run.
-UNIT_DIRECTORIES = (
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/generator.early",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-    "/run/systemd/generator.late",
-)
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Other(NamedTuple):
@@ -28,22 +16,13 @@ class Other(NamedTuple):
     owner: str
 
 
-def _field(text: str) -> str:
-    raw = text.encode("utf-8", "surrogateescape").decode("latin-1")
-    plain = _OCTAL.sub(lambda match: chr(int(match[1], 8) & 0xFF), raw)
-    return plain.encode("latin-1").decode("utf-8", "surrogateescape")
-
-
 def fstab_lines(text: str, path: str) -> Iterator[Other]:
     """The lines of fstab(5) that activate the file."""
-    for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split()
-        if len(fields) < 3 or fields[0].startswith("#") or fields[2] != "swap":
-            continue
-        if _field(fields[0]) == path:
-            options = fields[3].split(",") if len(fields) > 3 else []
-            cloud = any(option == "comment=cloudconfig" for option in options)
-            yield Other(f"/etc/fstab, line {number}", "cloud-init" if cloud else "")
+    for number, what, options in swap_lines(text):
+        if what == path:
+            yield Other(
+                f"/etc/fstab, line {number}", "cloud-init" if is_of_cloud_init(options) else ""
+            )
 
 
 def is_ours(text: str) -> bool:

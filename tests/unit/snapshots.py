@@ -16,7 +16,7 @@ from swapctl.facts import (
     need,
 )
 from tests.golden.regenerate import report
-from tests.unit import snapshots_f2fs, snapshots_network, snapshots_storage
+from tests.unit import snapshots_f2fs, snapshots_network, snapshots_setup, snapshots_storage
 
 R = TypeVar("R")
 
@@ -214,6 +214,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
     **snapshots_network.EXAMPLES,
     **snapshots_f2fs.EXAMPLES,
     **snapshots_storage.EXAMPLES,
+    **snapshots_setup.EXAMPLES,
 }
 
 # Rules that never find anything: what they are about leaves the kernel's answer open.

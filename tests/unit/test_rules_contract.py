@@ -22,6 +22,7 @@ from swapctl.rules.catalogue import (
 )
 from swapctl.rules.engine import Finding, Outcome, Rule, Severity, evaluate
 from swapctl.rules.index import SUBJECTS, Subject, always
+from swapctl.setup_facts import Setup
 from swapctl.storage_facts import Layer
 from tests.golden.regenerate import MACHINES, report
 from tests.unit.snapshots import EXAMPLES, OPEN_QUESTIONS, alter
@@ -39,6 +40,7 @@ PROGRAMS = {
     *("chmod", "chown", "mv", "sync", "install", "dd"),  # coreutils
     *("chattr", "btrfs", "xfs_io", "setfacl", "find"),
     *("losetup", "dmsetup", "lvs", "mdadm"),
+    "systemctl",  # systemd
 }
 
 
@@ -197,7 +199,13 @@ def unknowable(kind: Any) -> Iterator[str]:
             yield name
 
 
-RECORDS = (("file", File), ("host", Host), ("btrfs", BtrfsState), ("f2fs", F2fsState))
+RECORDS = (
+    ("file", File),
+    ("host", Host),
+    ("btrfs", BtrfsState),
+    ("f2fs", F2fsState),
+    ("setup", Setup),
+)
 
 
 def without_a_layer(layer: Layer) -> Iterator[tuple[str, Layer]]:

@@ -11,8 +11,9 @@ from swapctl.conf.settings import Configuration, Settings, settings
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
 from swapctl.gather.configuration import inside, sources
 from swapctl.gather.managers import managers
+from swapctl.gather.reading import small_file
 from swapctl.gather.units import content, link, units
-from swapctl.linux.files import read_text, under
+from swapctl.linux.files import under
 from swapctl.systemd.others import Other, foreign_units, fstab_lines, is_ours, named
 from swapctl.systemd.swap_unit import drop_in_path, link_paths, swap_unit, unit_path
 
@@ -34,13 +35,8 @@ class Enabling(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def others(root: str, path: str) -> Iterator[Other]:
-    """What somebody else has set up for the path."""
-    try:
-        fstab = read_text(under(root, "etc/fstab"))
-    except FileNotFoundError:
-        fstab = ""
-    yield from fstab_lines(fstab, path)
+def _others(root: str, path: str) -> Iterator[Other]:
+    yield from fstab_lines(small_file(under(root, "etc/fstab")) or "", path)
     unit = unit_path(path)
     yield from foreign_units(units(root, os.path.basename(unit)))
     drop_in = content(root, drop_in_path(path))
@@ -52,6 +48,15 @@ def others(root: str, path: str) -> Iterator[Other]:
     for manager in managers(root, (path,)):
         if manager.here:
             yield Other(manager.seen, manager.name)
+
+
+def others(root: str, path: str) -> tuple[Other, ...]:
+    """What somebody else has set up for the path. Raises SwapctlError for what cannot be read."""
+    try:
+        return tuple(_others(root, path))
+    except OSError as error:
+        where = os.fsdecode(error.filename or path)
+        raise from_oserror("cannot read what others have set up", error, path=where) from None
 
 
 def _effective(root: str, path: str, values: Mapping[str, str]) -> tuple[str, Configuration]:
@@ -67,7 +72,7 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
     `given` are values by key; they are added to those of earlier calls. Raises SwapctlError where
     others have set up the same path, and where no size is known.
     """
-    found = tuple(others(root, path))
+    found = others(root, path)
     if found:
         raise SwapctlError(
             "others have set it up already, nothing was changed",

@@ -55,5 +55,5 @@ def errno_name(number: int | None) -> str:
 
 def from_oserror(what: str, error: OSError, *, path: str, hint: str = "") -> SwapctlError:
     """A failed system call in words; `what` is the action, "cannot open"."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    reason = os.strerror(error.errno) if error.errno else str(error.strerror or error)
     return SwapctlError(f"{what}: {reason}", hint=hint, path=path, errno=errno_name(error.errno))

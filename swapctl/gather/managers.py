@@ -14,8 +14,8 @@ class Known(NamedTuple):
     "file" and "zram".
 
     `config` is the file of its settings, "" where that tells nothing. `key` is what names there its
-    swapfile, or the directory of them, `default` where they are if nothing does, "" where that is
-    not known; `off` is the setting with which it makes none.
+    swapfile, or with `several` the directory of them, `default` where they are if nothing does, ""
+    where that is not known; `off` is the setting with which it makes none.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Known(NamedTuple):
     key: str = ""
     default: str = ""
     off: tuple[str, str] = ("", "")
+    several: bool = False
 
 
 def _wanted(service: str) -> tuple[str, ...]:
@@ -60,6 +61,7 @@ KNOWN = (
         "/etc/swapspace.conf",
         "swappath",
         "/var/lib/swapspace",
+        several=True,
     ),
     Known(
         "systemd-swap",
@@ -67,6 +69,7 @@ KNOWN = (
         ("file", "zram"),
         "/etc/systemd/swap.conf",
         "swapfc_path",
+        several=True,
     ),
     Known(
         "snapd",
@@ -109,7 +112,7 @@ def _manager(root: str, known: Known, seen: str, paths: tuple[str, ...]) -> Mana
         return None
     named = settings.get(known.key) or known.default
     path = named.rstrip("/") or None
-    here = path is not None and any(path in (one, os.path.dirname(one)) for one in paths)
+    here = path in (map(os.path.dirname, paths) if known.several else paths)
     return Manager(known.name, seen, known.makes, path, here)
 
 

@@ -75,7 +75,10 @@ def _units(root: str, names: tuple[str, ...]) -> tuple[SwapUnit, ...]:
 
 
 def _leads_to(path: str, page_size: int, root: str) -> str:
-    """What a path leads to: "nothing", "no swap area", "" for one or for what cannot be told."""
+    """What a path leads to: "nothing", "no swap area", "" for one or for what cannot be told.
+
+    Raises PermissionError where only root can tell.
+    """
     from swapctl.gather import patience
     from swapctl.linux import header
 
@@ -87,6 +90,8 @@ def _leads_to(path: str, page_size: int, root: str) -> str:
         fd = os.open(under(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return "nothing"
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return ""
     try:
@@ -117,7 +122,7 @@ def _native(root: str) -> Iterator[tuple[str, str]]:
 def _leftovers(
     lines: tuple[Line, ...], names: tuple[str, ...], page_size: int, root: str
 ) -> tuple[Leftover, ...]:
-    listed = [(f"{FSTAB}, line {line.number}", line.what) for line in lines]
+    listed = [(f"{FSTAB}, line {n}", what) for n, what, options in lines if "noauto" not in options]
     found = []
     for where, what in (*listed, *_native(root)):
         leads_to = "" if what in names else _leads_to(what, page_size, root)

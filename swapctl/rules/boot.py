@@ -122,7 +122,8 @@ def fstab_gpt_swap(s: Snapshot) -> Iterator[Violation]:
     Fix: give the partition a line too, or activate the file by a unit, which has no such effect.
 
     Source: systemd-gpt-auto-generator(8); src/gpt-auto-generator/gpt-auto-generator.c,
-    add_partition_swap(), systemd issues 6192 and 35429.
+    add_partition_swap(), systemd issues 6192 and 35429. Those of systemd 252, 257 and 262 have it:
+    "swap specified in fstab, ignoring".
     """
     setup = the_setup(s)
     lines = need(setup.fstab)

@@ -196,6 +196,15 @@ def test_what_is_of_others_is_named_and_stays(case: str, root: Path) -> None:
     assert tree(root) == before
 
 
+@pytest.mark.parametrize("name", ["etc/fstab", "etc/default/swapfile"])
+def test_what_cannot_be_read_is_named(name: str, root: Path) -> None:
+    (root / name).unlink(missing_ok=True)
+    (root / name).mkdir(parents=True)
+    before = tree(root)
+    assert "no file" in enable(root, "--size", "1G", code=4)
+    assert tree(root) == before
+
+
 def test_a_link_of_others(root: Path) -> None:
     link = root / UNITS / "swap.target.wants" / f"{NAME}.swap"
     link.symlink_to("/usr/lib/x.swap")

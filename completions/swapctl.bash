@@ -63,22 +63,22 @@ _swapctl_rules() {
         f2fs-little-room f2fs-other-device f2fs-unaligned f2fs-wrong-blocks file-acl \
         file-append-only file-dax file-delayed file-directory file-encrypted \
         file-encryption-bypassed file-executing file-fragmented file-holes file-immutable \
-        file-inline file-large-folios file-links file-mode file-owner file-shared file-tail-lost \
-        file-type file-unlinked file-verity filesystem-hazard filesystem-unjudged \
-        filesystem-unsupported fstab-duplicate fstab-gpt-swap fstab-makefs fstab-unit \
-        header-bad-page-range header-bad-page-twice header-bad-pages header-byte-order \
-        header-empty header-missing header-oversized header-page-size header-short \
-        header-suspend-image header-too-long header-version kernel-without-swap kubelet-swap \
-        manager-of-file manager-rival memory-short mount-read-only network-container \
-        network-ipsec network-lease network-link-down network-namespace network-no-route \
-        network-openvswitch network-ppp network-queue network-server-here network-stacked \
-        network-team network-tun network-tunnel network-wireguard network-wireless \
-        nfs-connections nfs-foreign-writers nfs-hole-on-server nfs-holes nfs-kerberos \
-        nfs-layouts nfs-localio nfs-rdma nfs-root-squash nfs-server-unseen nfs-soft nfs-tls \
-        nfs-udp nfs-unsupported nfs-writes-fail open-denied path-unreachable place-encrypted \
-        place-exists place-filesystem-differs place-filesystem-unsuitable place-lfs-mode \
-        place-no-room-below place-no-space place-profile place-read-only place-untrusted \
-        place-zeros-dropped size-too-large size-too-small snapshot-subvolume \
+        file-inline file-large-folios file-links file-mode file-open-by-others file-owner \
+        file-shared file-tail-lost file-type file-unlinked file-verity filesystem-hazard \
+        filesystem-unjudged filesystem-unsupported fstab-duplicate fstab-gpt-swap fstab-makefs \
+        fstab-unit header-bad-page-range header-bad-page-twice header-bad-pages \
+        header-byte-order header-empty header-missing header-oversized header-page-size \
+        header-short header-suspend-image header-too-long header-version kernel-without-swap \
+        kubelet-swap manager-of-file manager-rival memory-short mount-read-only \
+        network-container network-ipsec network-lease network-link-down network-namespace \
+        network-no-route network-openvswitch network-ppp network-queue network-server-here \
+        network-stacked network-team network-tun network-tunnel network-wireguard \
+        network-wireless nfs-connections nfs-foreign-writers nfs-hole-on-server nfs-holes \
+        nfs-kerberos nfs-layouts nfs-localio nfs-rdma nfs-root-squash nfs-server-unseen nfs-soft \
+        nfs-tls nfs-udp nfs-unsupported nfs-writes-fail open-denied path-unreachable \
+        place-encrypted place-exists place-filesystem-differs place-filesystem-unsuitable \
+        place-lfs-mode place-no-room-below place-no-space place-profile place-read-only \
+        place-untrusted place-zeros-dropped size-too-large size-too-small snapshot-subvolume \
         storage-array-degraded storage-array-external storage-array-stopped \
         storage-array-syncing storage-bcache storage-cache storage-crypt-key storage-cycle \
         storage-drbd storage-faulty storage-fibre-channel storage-integrity storage-iscsi \
@@ -98,15 +98,16 @@ _swapctl_rules() {
 _swapctl_unsafe() {
     _swapctl_words "$1" \
         device-read-only directory-untrusted discard-unmaps f2fs-other-device f2fs-wrong-blocks \
-        file-acl file-encryption-bypassed file-mode file-owner filesystem-hazard memory-short \
-        network-ipsec network-link-down network-no-route network-openvswitch network-ppp \
-        network-queue network-server-here network-tun network-wireless nfs-foreign-writers \
-        nfs-kerberos nfs-layouts nfs-localio nfs-rdma nfs-soft nfs-tls nfs-udp nfs-writes-fail \
-        place-no-room-below place-zeros-dropped storage-array-external storage-array-stopped \
-        storage-cycle storage-faulty storage-loop-cow storage-loop-encoded storage-loop-fuse \
-        storage-loop-holes storage-loop-journal storage-loop-memory storage-loop-network \
-        storage-loop-shared storage-loop-timestamps storage-loop-unwritten storage-mirror-log \
-        storage-multipath storage-nbd-local storage-read-only storage-remapped storage-snapshot \
+        file-acl file-encryption-bypassed file-mode file-open-by-others file-owner \
+        filesystem-hazard memory-short network-ipsec network-link-down network-no-route \
+        network-openvswitch network-ppp network-queue network-server-here network-tun \
+        network-wireless nfs-foreign-writers nfs-kerberos nfs-layouts nfs-localio nfs-rdma \
+        nfs-soft nfs-tls nfs-udp nfs-writes-fail place-no-room-below place-zeros-dropped \
+        storage-array-external storage-array-stopped storage-cycle storage-faulty \
+        storage-loop-cow storage-loop-encoded storage-loop-fuse storage-loop-holes \
+        storage-loop-journal storage-loop-memory storage-loop-network storage-loop-shared \
+        storage-loop-timestamps storage-loop-unwritten storage-mirror-log storage-multipath \
+        storage-nbd-local storage-read-only storage-remapped storage-snapshot \
         storage-snapshot-origin storage-suspended storage-thin storage-thin-pool storage-ublk \
         storage-vdo storage-verity storage-zvol
 }

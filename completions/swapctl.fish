@@ -110,6 +110,7 @@ function __swapctl_rules
         file-large-folios 'The blocks are larger than a page' \
         file-links 'The file has other names' \
         file-mode 'Others can read or write the file' \
+        file-open-by-others 'A process of somebody other than root has the file open' \
         file-owner 'The file belongs to somebody other than root' \
         file-shared 'Blocks are shared with another file' \
         file-tail-lost 'The size is not a multiple of the page size' \
@@ -264,6 +265,7 @@ function __swapctl_unsafe
         file-acl 'An access control list lets others in' \
         file-encryption-bypassed 'Swap would reach the disk unencrypted' \
         file-mode 'Others can read or write the file' \
+        file-open-by-others 'A process of somebody other than root has the file open' \
         file-owner 'The file belongs to somebody other than root' \
         filesystem-hazard 'The kernel accepts files of this filesystem, but they are not safe' \
         memory-short 'Memory and the other areas cannot take back what this one holds' \

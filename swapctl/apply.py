@@ -16,7 +16,7 @@ from swapctl.errors import SwapctlError, errno_name
 from swapctl.facts import need
 from swapctl.gather import snapshot
 from swapctl.gather.patience import Patience
-from swapctl.linux import btrfs, f2fs, header, inode, libc, selinux
+from swapctl.linux import btrfs, directories, f2fs, header, inode, libc, selinux
 from swapctl.newfile import NewFile
 from swapctl.plan import Plan
 from swapctl.rules import in_the_way, judge
@@ -140,7 +140,7 @@ def _write_header(work: Work) -> None:
 
 def _verify(work: Work) -> None:
     """Judge the file as if it had its name already; only a good one gets it."""
-    seen = snapshot(f"/proc/self/fd/{work.file.fd}", Patience(inf))
+    seen = snapshot(f"/proc/self/fd/{work.file.fd}", Patience(inf), processes=False)
     file = need(seen.file)
     assert file is not None, "the descriptor is open"
     named = file._replace(unlinked=False, links=1)
@@ -176,35 +176,54 @@ ACTIONS: Mapping[str, Callable[[Work], None]] = MappingProxyType(
 
 @contextmanager
 def _directory(plan: Plan) -> Iterator[int]:
-    """The open directory of the target, made first where the plan says so, removed on failure."""
+    """The open directory of the target, made first where the plan says so, removed on failure.
+
+    The path has no links any more; one that is met now was put there since it was judged.
+    """
     above, name = os.path.split(plan.directory)
-    parent = os.open(above or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    present = directories.open_plain(above if plan.makes else plan.directory)
     try:
-        ours = bool(plan.makes)
-        try:
-            try:
-                if plan.makes == "subvolume":
-                    btrfs.create_subvolume(parent, os.fsencode(name))
-                elif plan.makes:
-                    os.mkdir(name, 0o700, dir_fd=parent)
-            except OSError:
-                ours = False  # what stands there, if anything, is somebody else's
-                raise
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            directory = os.open(name or ".", flags, dir_fd=parent)
-            try:
-                if plan.makes:
-                    os.fchmod(directory, 0o700)
+        status = os.fstat(present)
+        if (status.st_dev, status.st_ino) != plan.identity:
+            raise SwapctlError(
+                "another directory than the one that was looked at has this name now",
+                hint="Nothing was left behind.",
+                path=plan.directory,
+            )
+        if plan.makes:
+            with _made(plan, present, name) as directory:
                 yield directory
-            finally:
-                os.close(directory)
-        except BaseException:
-            if ours:
-                with suppress(OSError):
-                    os.rmdir(name, dir_fd=parent)
-            raise
+        else:
+            yield present
     finally:
-        os.close(parent)
+        os.close(present)
+
+
+@contextmanager
+def _made(plan: Plan, parent: int, name: str) -> Iterator[int]:
+    """A new directory in an open one."""
+    ours = True
+    try:
+        try:
+            if plan.makes == "subvolume":
+                btrfs.create_subvolume(parent, os.fsencode(name))
+            else:
+                os.mkdir(name, 0o700, dir_fd=parent)
+        except OSError:
+            ours = False  # what stands there, if anything, is somebody else's
+            raise
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        directory = os.open(name, flags, dir_fd=parent)
+        try:
+            os.fchmod(directory, 0o700)
+            yield directory
+        finally:
+            os.close(directory)
+    except BaseException:
+        if ours:
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=parent)
+        raise
 
 
 def run(plan: Plan, progress: Progress) -> None:

@@ -13,6 +13,7 @@ from swapctl.gather.configuration import inside, sources
 from swapctl.gather.managers import managers
 from swapctl.gather.reading import small_file
 from swapctl.gather.units import content, link, units
+from swapctl.linux import directories
 from swapctl.linux.files import under
 from swapctl.systemd.others import Other, foreign_units, fstab_lines, is_ours, named
 from swapctl.systemd.swap_unit import drop_in_path, link_paths, swap_unit, unit_path
@@ -36,7 +37,7 @@ class Enabling(NamedTuple):
 
 
 def _others(root: str, path: str) -> Iterator[Other]:
-    yield from fstab_lines(small_file(under(root, "etc/fstab")) or "", path)
+    yield from fstab_lines(small_file(inside(root, under(root, "etc/fstab"))) or "", path)
     unit = unit_path(path)
     yield from foreign_units(units(root, os.path.basename(unit)))
     drop_in = content(root, drop_in_path(path))
@@ -115,54 +116,56 @@ def disabling(root: str, path: str) -> tuple[Change, ...]:
     return tuple(Change("remove", one) for one in (*links, *files))
 
 
-def _make_directory(root: str, directory: str) -> str:
-    """The directory below the root, made where it is missing."""
-    real = inside(root, under(root, directory))
-    os.makedirs(real, 0o755, exist_ok=True)
-    return real
-
-
 def _replace(root: str, change: Change) -> None:
     """A new file or link in the place of what has the name, in one step."""
     folder, name = os.path.split(change.path)
-    real = _make_directory(root, folder)
-    temporary = os.path.join(real, f".{name[:100]}.{token_hex(8)}")
+    real = inside(root, under(root, folder))
+    # A link that somebody puts on the way from here on is not followed.
+    at = directories.open_plain(real, top=os.path.realpath(root), make=0o755)
+    temporary = f".{name[:100]}.{token_hex(8)}"
     try:
-        if change.action == "link":
-            os.symlink(change.content, temporary)
-        else:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(os.fsencode(change.content))
-                file.flush()
-                os.fsync(file.fileno())
-        os.rename(temporary, os.path.join(real, name))
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync(real)
+        try:
+            if change.action == "link":
+                os.symlink(change.content, temporary, dir_fd=at)
+            else:
+                _write(at, temporary, os.fsencode(change.content))
+            os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=at)
+            raise
+        os.fsync(at)
+    finally:
+        os.close(at)
+
+
+def _write(directory: int, name: str, content: bytes) -> None:
+    """A new file in an open directory, which anybody may read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o644, dir_fd=directory), "wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _remove(root: str, change: Change) -> None:
     """The name, and its directory if that only held such names."""
     folder, name = os.path.split(change.path)
-    real = inside(root, under(root, folder))
-    os.unlink(os.path.join(real, name))
-    if folder.endswith((".wants", ".requires", ".d")):
-        with suppress(OSError):
-            os.rmdir(real)
-            return
-    _sync(real)
-
-
-def _sync(directory: str) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    real, top = inside(root, under(root, folder)), os.path.realpath(root)
+    at = directories.open_plain(real, top=top)
     try:
-        os.fsync(fd)
+        os.unlink(name, dir_fd=at)
+        os.fsync(at)
     finally:
-        os.close(fd)
+        os.close(at)
+    if folder.endswith((".wants", ".requires", ".d")):
+        above = directories.open_plain(os.path.dirname(real), top=top)
+        try:
+            with suppress(OSError):
+                os.rmdir(os.path.basename(real), dir_fd=above)
+        finally:
+            os.close(above)
 
 
 def carry_out(root: str, changes: tuple[Change, ...]) -> None:

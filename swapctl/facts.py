@@ -82,12 +82,27 @@ class File(NamedTuple):
 
 
 class Ancestor(NamedTuple):
-    """One directory on the way to the file, from / downwards."""
+    """One directory on the way to the file, from / downwards, or a symbolic link on that way.
+
+    `acl` lists the named entries of the directory's access list, as in File.
+    """
 
     path: str
     mode: int
     uid: int
     gid: int
+    acl: tuple[str, ...] | Unknown
+    link: bool | Unknown
+
+
+class Opener(NamedTuple):
+    """A process of somebody other than root that has the file open. `uid` is the first of its user
+    ids that is not 0; `access` is read, write or map; `name` is what it calls itself."""
+
+    pid: int
+    name: str
+    uid: int
+    access: str
 
 
 class ExtentMap(NamedTuple):
@@ -254,6 +269,7 @@ class Snapshot(NamedTuple):
     running kernel does to activate a file of this filesystem, in the words of filesystems.py; None
     where all kernels do the same. `storage` are the layers below the candidate, None where there is
     no block device. `setup` is None where the machine around the candidate was not looked at.
+    `openers` are the processes that have a regular file open, but for this one.
     """
 
     path: str
@@ -276,4 +292,5 @@ class Snapshot(NamedTuple):
     f2fs: F2fsState | Unknown | None
     mechanism: str | Unknown | None
     storage: tuple[Layer, ...] | Unknown | None
+    openers: tuple[Opener, ...] | Unknown
     setup: Setup | Unknown | None = None

@@ -40,9 +40,7 @@ class NewFile(NamedTuple):
         if self.own_name:
             self._rename(name)
         else:
-            # CPython uses linkat(2), following the link of /proc, with dst_dir_fd.
-            source = f"/proc/self/fd/{self.fd}"
-            os.link(source, name, dst_dir_fd=self.directory, follow_symlinks=True)
+            self._link(name)
         try:
             os.fsync(self.directory)
         except OSError:
@@ -57,17 +55,29 @@ class NewFile(NamedTuple):
         except OSError as error:
             if error.errno not in _NO_RENAME:
                 raise
-            self._link(name)
+            self._link_again(name)
+            return
+        if not self._has(name):
+            raise OSError(errno.ESTALE, "something else was put in its place meanwhile")
+
+    def _has(self, name: str) -> bool:
+        """Is that a name of this very file?"""
+        theirs = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        return os.path.samestat(theirs, os.fstat(self.fd))
 
     def _link(self, name: str) -> None:
+        """The file that is open, not what has its own name by now. CPython uses linkat(2),
+        following the link of /proc, with dst_dir_fd."""
+        source = f"/proc/self/fd/{self.fd}"
+        os.link(source, name, dst_dir_fd=self.directory, follow_symlinks=True)
+
+    def _link_again(self, name: str) -> None:
         """An answer that was lost on the way makes the client ask again, and then the name is there
         (link(2), BUGS)."""
-        at = self.directory
         try:
-            os.link(self.own_name, name, src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
+            self._link(name)
         except FileExistsError:
-            theirs = os.stat(name, dir_fd=at, follow_symlinks=False)
-            if not os.path.samestat(theirs, os.fstat(self.fd)):
+            if not self._has(name):
                 raise
 
 

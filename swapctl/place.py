@@ -32,6 +32,7 @@ class Room(NamedTuple):
 class Place(NamedTuple):
     """Where a swapfile is to be made: the target path, its directory and what lies below.
 
+    `identity` is the device and inode number of the directory, by which it is known again.
     `existing` is the kind of object that already has the name. `size` and `reserve` are bytes.
     `wanted_type` is the filesystem type asked for. `data_profiles` are those of btrfs' data block
     groups, () elsewhere; `section` is the size of f2fs' sections in bytes, of which `size` is a
@@ -44,6 +45,7 @@ class Place(NamedTuple):
 
     path: str
     directory: str
+    identity: tuple[int, int]
     makes: str
     existing: str | None
     size: int

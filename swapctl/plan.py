@@ -22,7 +22,8 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes.
+    """How the file is made. `uuid` is 16 bytes; `size` whole pages, in bytes; `identity` is that of
+    the directory that was judged, as in Place.
 
     `may_write` says that writing is as good where the device turns out not to zero by itself;
     `allow` names the unsafe rules that the file need not pass. `for_others` says that the caller's
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
 
     path: str
     directory: str
+    identity: tuple[int, int]
     makes: str
     size: int
     method: str
@@ -140,6 +142,7 @@ def make_plan(
     return Plan(
         path=place.path,
         directory=place.directory,
+        identity=place.identity,
         makes=place.makes,
         size=size,
         method=chosen,

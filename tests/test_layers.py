@@ -25,7 +25,7 @@ VOCABULARY = (
 )
 PURE = (
     *("rules", "plan", "filesystems", "zeros", "samples", "kernel_log", "record", "render"),
-    *("proof", "proof_changes", "systemd", "conf"),
+    *("proof", "proof_changes", "systemd", "conf", "trust"),
 )
 EFFECTS = (
     *("linux", "gather", "newfile", "apply", "monitor", "activate", "prove", "enabling"),

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from swapctl.errors import ExitCode, SwapctlError
-from swapctl.facts import Ancestor
-from swapctl.text import shown
+from swapctl.facts import Ancestor, NotKnown, Unknown, need
+from swapctl.trust import described, weak, writable
 
 # The earlier wins: the administrator's, this boot's, the machine's own software, the distribution.
 DIRECTORIES = ("/etc", "/run", "/usr/local/lib", "/usr/lib")
@@ -40,12 +40,14 @@ def select(mains: Iterable[Entry], drop_ins: Iterable[Entry]) -> Iterator[str]:
 
 
 class Owned(NamedTuple):
-    """A file as it was opened: its owner and mode, and the directories from the root to it."""
+    """A file as it was opened: owner, mode and the named entries of its access list, and the steps
+    from the root to it."""
 
     path: str
     mode: int
     uid: int
     gid: int
+    acl: tuple[str, ...] | Unknown
     ancestors: tuple[Ancestor, ...]
 
 
@@ -55,18 +57,29 @@ def refuse_foreign(file: Owned, caller: int) -> None:
     It says where root writes and how much, so a writable directory is as bad; a sticky one will do
     above what is not theirs.
     """
-    ours = (0, caller)
-    last = Ancestor(file.path, file.mode, file.uid, file.gid)
-    chain = (*file.ancestors, last)
-    for at, one in enumerate(chain):
-        below = chain[at + 1].uid if at + 1 < len(chain) else None
-        writable = one.mode & 0o002 or (one.mode & 0o020 and one.gid != 0)
-        protected = one.mode & 0o1000 and below in ours
-        if one.uid not in ours or (writable and not protected):
-            raise SwapctlError(
-                f"others can write the configuration: {shown(one.path)} has the mode "
-                f"{one.mode:04o} and the owner {one.uid}",
-                hint="It has to belong to root, and nobody else may write it or its directories.",
-                code=ExitCode.FINDINGS,
-                path=file.path,
-            )
+    try:
+        found = _weakest(file, (0, caller))
+    except NotKnown as lack:
+        raise SwapctlError(
+            f"cannot tell who can write the configuration: {lack}",
+            code=ExitCode.UNDECIDED,
+            path=file.path,
+        ) from None
+    if found is not None:
+        raise SwapctlError(
+            f"others can write the configuration: {described(found)}",
+            hint="It has to belong to root, and nobody else may write it or its directories.",
+            code=ExitCode.FINDINGS,
+            path=file.path,
+        )
+
+
+def _weakest(file: Owned, ours: tuple[int, int]) -> Ancestor | None:
+    """The first directory, or the file, that others can write."""
+    for directory in weak(file.ancestors, file.uid, ours):
+        return directory
+    last = Ancestor(file.path, file.mode, file.uid, file.gid, file.acl, False)
+    if file.uid not in ours or writable(last):
+        return last
+    need(file.acl)
+    return None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from swapctl.errors import errno_name
 from swapctl.facts import Caller, File, Mount, Snapshot, SwapArea, Unknown
 from swapctl.filesystems import NFS, SERVED, Filesystem, lookup
-from swapctl.gather import candidate, layers, machine, setup, storage
+from swapctl.gather import candidate, layers, machine, openers, setup, storage
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.network_facts import NetworkFacts
@@ -22,28 +22,32 @@ _NOWHERE = {"ENOENT", "ELOOP", "ENAMETOOLONG", "ENOTDIR"}
 Hole = int | Unknown | None
 
 
-def snapshot(path: str, patience: Patience | None = None) -> Snapshot:
+def snapshot(path: str, patience: Patience | None = None, *, processes: bool = True) -> Snapshot:
     """Everything the rules look at, of the file or block device at `path`.
 
     Symbolic links are followed, as swapon(2) does. Never raises OSError: what cannot be read is
-    Unknown in the snapshot, the whole file where its server does not answer.
+    Unknown in the snapshot, the whole file where its server does not answer. Without `processes`
+    nobody else has the file open: it is new.
     """
-    return snapshots((path,), patience)[0]
+    return snapshots((path,), patience, processes=processes)[0]
 
 
-def snapshots(paths: Iterable[str], patience: Patience | None = None) -> list[Snapshot]:
+def snapshots(
+    paths: Iterable[str], patience: Patience | None = None, *, processes: bool = True
+) -> list[Snapshot]:
     """Those of several paths."""
     wanted = tuple(paths)
     base = _base()
     found = (patience or Patience()).each(
         lambda path, tick: _file(base._replace(path=path, resolved=path), tick), wanted
     )
-    return [
-        base._replace(path=path, resolved=path, file=one)
+    seen = [
+        base._replace(path=path, resolved=path, file=one, openers=one)
         if isinstance(one, Unknown)
         else one.snapshot._replace(network=_network(*one))
         for path, one in zip(wanted, found, strict=True)
     ]
+    return openers.look(seen) if processes else seen
 
 
 class Looked(NamedTuple):
@@ -77,6 +81,7 @@ def _base() -> Snapshot:
         f2fs=None,
         mechanism=None,
         storage=None,
+        openers=(),
     )
 
 
@@ -118,7 +123,7 @@ def _look(fd: int, nothing: Snapshot, caller: Caller | Unknown, tick: Callable[[
             resolved=link.removesuffix(candidate.DELETED) if file.unlinked else link,
             file=file,
             opening=opening,
-            ancestors=attempt("directories", lambda: candidate.ancestors(link)),
+            ancestors=attempt("directories", lambda: candidate.ancestors(path)),
             mount=mount,
             filesystem=filesystem,
             device=storage.device(file, mount),

@@ -8,7 +8,7 @@ from typing import TypeVar
 from swapctl.errors import errno_name
 from swapctl.facts import Ancestor, Caller, File, Mount, Opening, SwapHeader, Unknown
 from swapctl.gather.reading import attempt, device_number
-from swapctl.linux import header, inode, libc, names, process
+from swapctl.linux import directories, header, inode, libc, names, process
 
 T = TypeVar("T")
 
@@ -112,16 +112,9 @@ def file(fd: int, reader: int | Unknown, status: os.stat_result, link: str) -> F
 
 
 def ancestors(path: str) -> tuple[Ancestor, ...]:
-    """Every directory above an absolute, resolved path, from / downwards."""
-    found = []
-    position = 0
-    while position >= 0:
-        directory = path[:position] or "/"
-        status = os.stat(directory)
-        mode = stat.S_IMODE(status.st_mode)
-        found.append(Ancestor(directory, mode, status.st_uid, status.st_gid))
-        position = path.find("/", position + 1)
-    return tuple(found)
+    """Every directory on the way to what is at the path, from / downwards, and every link."""
+    with directories.way(path, missing=True) as found:
+        return found.steps
 
 
 def swap_header(reader: int, page_size: int) -> SwapHeader | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from swapctl.conf.files import DIRECTORIES, DROP_INS, NAME, Entry, Owned, refuse_foreign, select
 from swapctl.conf.settings import Source
 from swapctl.errors import SwapctlError, from_oserror
-from swapctl.facts import Ancestor
+from swapctl.gather.reading import attempt
+from swapctl.linux import directories, inode
 from swapctl.linux.files import under
 
 _MOST_BYTES = 2**20
@@ -35,37 +36,35 @@ def _drop_ins(root: str) -> Iterator[Entry]:
 
 def inside(root: str, path: str) -> str:
     """The path without symbolic links. Raises SwapctlError where they lead out of the root."""
-    top, real = os.path.realpath(root), os.path.realpath(path)
+    try:
+        top, real = os.path.realpath(root), os.path.realpath(path)
+    except OSError as error:  # a link that is none any more
+        raise from_oserror("cannot see where it leads", error, path=path) from None
     if os.path.commonpath((top, real)) != top:
         raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
     return real
 
 
-def _ancestors(root: str, real: str) -> tuple[Ancestor, ...]:
-    """The directories from the root, which is believed, to the file."""
-    top = os.path.realpath(root)
-    found = []
-    directory = os.path.dirname(real)
-    while True:
-        status = os.stat(directory)
-        mode = stat.S_IMODE(status.st_mode)
-        found.append(Ancestor(directory, mode, status.st_uid, status.st_gid))
-        if directory in (top, "/"):
-            return tuple(reversed(found))
-        directory = os.path.dirname(directory)
-
-
 def _read(root: str, path: str) -> Source:
-    real = inside(root, path)
-    # Without waiting for somebody at the other end of a pipe.
-    fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    top = os.path.realpath(root)
+    with directories.way(path) as found:
+        real = os.path.join(found.path, found.name)
+        if os.path.commonpath((top, real)) != top:
+            raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
+        # Without waiting for somebody at the other end of a pipe.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(found.name or ".", flags, dir_fd=found.fd)
+        # Everything above the root is believed, and so is the way to it.
+        paths = [step.path for step in found.steps]
+        steps = found.steps[paths.index(top) if top in paths else 0 :]
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
             raise SwapctlError("no file, or too large for one of the configuration", path=path)
         mode = stat.S_IMODE(status.st_mode)
-        above = _ancestors(root, real)
-        refuse_foreign(Owned(path, mode, status.st_uid, status.st_gid, above), os.geteuid())
+        acl = attempt("access control list", lambda: inode.acl_entries(fd))
+        owned = Owned(path, mode, status.st_uid, status.st_gid, acl, steps)
+        refuse_foreign(owned, os.geteuid())
         data = os.read(fd, _MOST_BYTES)
     finally:
         os.close(fd)

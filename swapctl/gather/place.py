@@ -8,12 +8,13 @@ from collections.abc import Callable
 from swapctl.errors import ExitCode, SwapctlError, errno_name
 from swapctl.facts import Mount, Unknown
 from swapctl.filesystems import SERVED, lookup
-from swapctl.gather import candidate, f2fs, layers, machine, room
+from swapctl.gather import f2fs, layers, machine, room
 from swapctl.gather.candidate import KINDS
 from swapctl.gather.patience import Patience
 from swapctl.gather.reading import attempt
 from swapctl.gather.storage import device_below
-from swapctl.linux import btrfs, inode, libc, meminfo, mounts, names
+from swapctl.linux import btrfs, directories, inode, libc, meminfo, mounts, names
+from swapctl.linux.directories import Way
 from swapctl.network_facts import NetworkFacts
 from swapctl.place import Place
 
@@ -29,16 +30,20 @@ def memory_total() -> int:
         raise SwapctlError(f"cannot tell how much memory there is: {error}") from None
 
 
-def _mount_of(directory: str) -> Mount:
-    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        number = libc.statx(fd, libc.STATX_MNT_ID).mount_id
-    finally:
-        os.close(fd)
+def _mount_of(directory: int) -> Mount:
+    number = libc.statx(directory, libc.STATX_MNT_ID).mount_id
     found = mounts.find(number)
     if found is None:
         raise OSError(None, f"no mount has the id {number}")
     return found
+
+
+def _root_mount() -> Mount:
+    fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _mount_of(fd)
+    finally:
+        os.close(fd)
 
 
 def _writable(mount: Mount) -> bool:
@@ -83,7 +88,7 @@ def _mount_for_type(fstype: str, patience: Patience) -> Mount:
 
 def choose(fstype: str | None, patience: Patience) -> str:
     """The path of a swapfile when none was given: on the best mount of a type, else below /."""
-    mount = _mount_for_type(fstype, patience) if fstype else _mount_of("/")
+    mount = _mount_for_type(fstype, patience) if fstype else _root_mount()
     if fstype is None and not _writable(mount):
         return "/var/swap/swapfile"
     row = lookup(mount.fstype)
@@ -92,9 +97,9 @@ def choose(fstype: str | None, patience: Patience) -> str:
     return os.path.join(mount.path, name)
 
 
-def _existing(path: str) -> str | None:
+def _existing(directory: int, name: str) -> str | None:
     try:
-        mode = os.lstat(path).st_mode
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return None
     return "symbolic link" if stat.S_ISLNK(mode) else KINDS[stat.S_IFMT(mode)]
@@ -140,18 +145,15 @@ def _section(mount: Mount | Unknown) -> int | Unknown:
     return attempt("f2fs superblock", lambda: f2fs.superblock(mount).section)
 
 
-def _resolved_directory(path: str, chosen: bool) -> tuple[str, str]:
-    """The file's directory without symbolic links, and whether it is still to be made."""
-    directory = os.path.dirname(path) or "."
-    try:
-        return os.path.realpath(directory, strict=True), ""
-    except FileNotFoundError:
-        if not chosen:
-            raise
-    above = os.path.realpath(os.path.dirname(directory), strict=True)
-    row = lookup(_mount_of(above).fstype)
-    makes = "subvolume" if row and row.recipe == "nocow" else "directory"
-    return os.path.join(above, os.path.basename(directory)), makes
+def _makes(found: Way) -> str:
+    """What is to be made for the last component of the way to the directory, "" where it is there.
+    Raises OSError where it is something else."""
+    if not found.name:
+        return ""
+    if _existing(found.fd, found.name) is not None:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    row = lookup(_mount_of(found.fd).fstype)
+    return "subvolume" if row and row.recipe == "nocow" else "directory"
 
 
 def look(
@@ -189,10 +191,14 @@ def _look(
     wanted_type: str | None,
     most_share: float,
 ) -> Place:
+    above, name = os.path.split(path)
     try:
-        directory, makes = _resolved_directory(path, chosen)
-        present = os.path.dirname(directory) if makes else directory
-        fd = os.open(present, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # What was seen of the way is the way on which the directory was opened.
+        with directories.way(above or ".", missing=chosen) as found:
+            makes = _makes(found)
+            directory = os.path.join(found.path, found.name) if makes else found.path
+            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found.fd)
+            steps = found.steps
     except OSError as error:
         raise SwapctlError(
             f"cannot use the directory: {os.strerror(error.errno or 0)}",
@@ -202,8 +208,8 @@ def _look(
             errno=errno_name(error.errno),
         ) from None
     try:
-        target = os.path.join(directory, os.path.basename(path))
-        mount = attempt("mount", lambda: _mount_of(present))
+        status = os.fstat(fd)
+        mount = attempt("mount", lambda: _mount_of(fd))
         state = attempt("filesystem", lambda: libc.statfs(fd))
         if reserve is None or isinstance(reserve, float):
             whole = 0 if isinstance(state, Unknown) else state.size
@@ -220,16 +226,17 @@ def _look(
         areas = machine.areas()
         below = layers.below(mount, fd)
         return Place(
-            path=target,
+            path=os.path.join(directory, name),
             directory=directory,
+            identity=(status.st_dev, status.st_ino),
             makes=makes,
-            existing=_existing(target),
+            existing=None if makes else _existing(fd, name),
             size=size,
             reserve=reserve,
             wanted_type=wanted_type,
             host=machine.host(areas),
             caller=machine.caller(),
-            ancestors=attempt("directories", lambda: candidate.ancestors(f"{present}/file")),
+            ancestors=steps,
             mount=mount,
             filesystem=state,
             flags=attempt("directory flags", lambda: _flags(fd)),

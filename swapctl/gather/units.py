@@ -1,9 +1,11 @@
 """Files of a tree by their paths below its root, and the units of a name among them."""
 
+import errno
 import os
 import stat
 
-from swapctl.linux.files import read_text, under
+from swapctl.linux import directories
+from swapctl.linux.files import under
 
 # Where systemd looks for units, those first that win; generators write to the ones below /run.
 UNIT_DIRECTORIES = (
@@ -18,25 +20,56 @@ UNIT_DIRECTORIES = (
 )
 
 
-def content(root: str, path: str) -> str | None:
-    """The text of a file of the tree, None where there is none, "" for what is no file."""
-    real = under(root, path)
+def _folder(root: str, folder: str) -> int | None:
+    """The directory of the tree, open; None where there is none, or it is outside of the root."""
+    real = os.path.realpath(folder)
+    top = os.path.realpath(root)
+    if os.path.commonpath((top, real)) != top:
+        return None
     try:
-        mode = os.lstat(real).st_mode
+        return directories.open_plain(real, top=top)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return read_text(real) if stat.S_ISREG(mode) else ""
+
+
+def content(root: str, path: str) -> str | None:
+    """The text of a file of the tree, None where there is none below the root, "" for what is no
+    file."""
+    folder, name = os.path.split(under(root, path))
+    directory = _folder(root, folder)
+    if directory is None:
+        return None
+    try:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(name, flags, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            return ""
+        raise
+    finally:
+        os.close(directory)
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        return file.read().decode("utf-8", "surrogateescape")
 
 
 def link(root: str, path: str) -> str | None:
     """Where a link of the tree leads, None where there is nothing, "" for what is no link."""
-    real = under(root, path)
+    folder, name = os.path.split(under(root, path))
+    directory = _folder(root, folder)
+    if directory is None:
+        return None
     try:
-        return os.readlink(real)
-    except (FileNotFoundError, NotADirectoryError):
+        return os.readlink(name, dir_fd=directory)
+    except FileNotFoundError:
         return None
     except OSError:
         return ""
+    finally:
+        os.close(directory)
 
 
 def units(root: str, name: str) -> dict[str, str | None]:

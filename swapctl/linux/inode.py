@@ -123,13 +123,14 @@ def _permissions(bits: int) -> str:
     return "".join(letter if bits & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
 
 
-def acl_entries(fd: int) -> tuple[str, ...]:
-    """`parse_acl` of the file's access ACL, () where it has none or the filesystem knows none.
+def acl_entries(file: int | str) -> tuple[str, ...]:
+    """`parse_acl` of the access ACL of an open file or of a path, () where it has none or the
+    filesystem knows none.
 
     Raises OSError of fgetxattr(2) for anything else.
     """
     try:
-        return parse_acl(os.getxattr(fd, ACL_XATTR))
+        return parse_acl(os.getxattr(file, ACL_XATTR))
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return ()

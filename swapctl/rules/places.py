@@ -75,6 +75,7 @@ def future(place: Place) -> Snapshot:
         f2fs=None,
         mechanism=None,
         storage=place.storage,
+        openers=(),
     )
 
 

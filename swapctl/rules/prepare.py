@@ -6,8 +6,8 @@ from swapctl.facts import FilesystemState, need
 from swapctl.filesystems import lookup
 from swapctl.place import Place
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
-from swapctl.rules.security import weak_ancestors
 from swapctl.text import quoted, shown
+from swapctl.trust import described, weak, writable
 from swapctl.units import format_bytes
 
 MIN_PAGES = 10
@@ -155,21 +155,21 @@ def place_untrusted(p: Place) -> Iterator[Violation]:
     """Somebody other than root controls a directory on the path.
 
     They could put another file in the swapfile's place, and read the memory that goes there. The
-    directory itself must be writable by root alone; above it a sticky directory will do.
+    directory itself must be writable by root alone; above it a sticky directory will do. That holds
+    also for a directory that only has a symbolic link of the path, and access control lists count.
 
     Fix: use a directory of root's own.
 
-    Source: rename(2); inode(7), sticky bit.
+    Source: rename(2); inode(7), sticky bit; path_resolution(7); acl(5).
     """
     ancestors = need(p.ancestors)
-    weak = list(weak_ancestors(ancestors, 0))
+    found = dict.fromkeys(weak(ancestors, 0))
     own = ancestors[-1]
-    if own.mode & 0o002 and own not in weak:
-        weak.append(own)
-    for directory in weak:
-        text = f"{shown(directory.path)}: mode {directory.mode:04o}, uid {directory.uid}"
+    if writable(own):
+        found[own] = None
+    for directory in found:
         yield Violation(
-            (Evidence("directory", directory.path, text, "stat(2)"),),
+            (Evidence("directory", directory.path, described(directory), "stat(2)"),),
             Fix(
                 "Make a directory of root's own:", ("install -d -m 0700 -o root -g root DIRECTORY",)
             ),

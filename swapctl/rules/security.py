@@ -3,11 +3,12 @@
 import stat
 from collections.abc import Iterator
 
-from swapctl.facts import Ancestor, Mount, Snapshot, need
+from swapctl.facts import Mount, Snapshot, need
 from swapctl.filesystems import lookup
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
-from swapctl.rules.subject import STAT, regular, the_file
-from swapctl.text import quoted
+from swapctl.rules.subject import STAT, recreate, regular, the_file
+from swapctl.text import quoted, shown
+from swapctl.trust import described, weak, writers
 
 
 def _only_root(s: Snapshot, text: str, command: str) -> Fix:
@@ -99,38 +100,47 @@ def file_links(s: Snapshot) -> Iterator[Violation]:
         )
 
 
-def weak_ancestors(ancestors: tuple[Ancestor, ...], owner: int) -> Iterator[Ancestor]:
-    """The directories in which somebody other than root can replace the next component.
-
-    `owner` is the uid of the last component. A sticky directory protects what root owns in it.
-    """
-    owners = [*(a.uid for a in ancestors[1:]), owner]
-    for directory, child in zip(ancestors, owners, strict=True):
-        writable = directory.mode & stat.S_IWOTH or (
-            directory.mode & stat.S_IWGRP and directory.gid != 0
-        )
-        protected = directory.mode & stat.S_ISVTX and child == 0
-        if directory.uid != 0 or (writable and not protected):
-            yield directory
-
-
 @rule("directory-untrusted", Severity.UNSAFE, when=regular)
 def directory_untrusted(s: Snapshot) -> Iterator[Violation]:
     """Others can replace the file before it is activated.
 
     In a directory that belongs to somebody else, or that others can write, the file can be renamed
-    away and another one, readable to them, be put in its place before the next activation.
+    away and another one, readable to them, be put in its place before the next activation. That
+    holds for every directory on the way, also those that only have a symbolic link of the path, and
+    for entries of an access control list.
 
     Fix: keep swapfiles in directories that only root can write.
 
-    Source: rename(2); inode(7), sticky bit.
+    Source: rename(2); inode(7), sticky bit; path_resolution(7); acl(5).
     """
-    for directory in weak_ancestors(need(s.ancestors), the_file(s).uid):
-        text = f"{directory.path}: mode {directory.mode:04o}, uid {directory.uid}"
+    for directory in weak(need(s.ancestors), the_file(s).uid):
+        path = quoted(directory.path)
+        commands = [f"chown root: {path}", f"chmod go-w {path}"]
+        if writers(directory):
+            commands.insert(0, f"setfacl -b {path}")
         yield Violation(
-            (Evidence("directory", directory.path, text, STAT),),
-            Fix(
-                "Move it to a directory of root's own, or tighten this one:",
-                (f"chown root: {quoted(directory.path)}", f"chmod go-w {quoted(directory.path)}"),
-            ),
+            (Evidence("directory", directory.path, described(directory), STAT),),
+            Fix("Move it to a directory of root's own, or tighten this one:", tuple(commands)),
+        )
+
+
+@rule("file-open-by-others", Severity.UNSAFE, when=regular)
+def file_open_by_others(s: Snapshot) -> Iterator[Violation]:
+    """A process of somebody other than root has the file open.
+
+    Who opened it while its mode or owner allowed that reads all memory that is swapped to it from
+    then on: neither chmod nor chown takes a descriptor or a mapping away again.
+
+    Processes of root are not counted, they can read all memory anyway. Where processes cannot be
+    looked at this is undecided. Descriptors on their way through a socket are not seen.
+
+    Fix: make a new file; the old one stays readable for them.
+
+    Source: open(2), the check is at the open; /proc/PID/fd, /proc/PID/maps (proc(5)).
+    """
+    for one in need(s.openers):
+        text = f"{shown(one.name)} ({one.pid}), uid {one.uid}, access: {one.access}"
+        yield Violation(
+            (Evidence("process", one.pid, text, "/proc/PID"),),
+            recreate(s, "Make a new file, which they do not have open, in its place:"),
         )

@@ -8,6 +8,7 @@ from swapctl.facts import (
     BlockMap,
     BtrfsPlacement,
     Caller,
+    Opener,
     Opening,
     Snapshot,
     Span,
@@ -109,8 +110,9 @@ def crowded(count: int) -> Snapshot:
 HOLE = spans((8 * PAGE, PAGE))
 MIDDLE = spans((SIZE // 2, PAGE))
 START = spans((0, PAGE))
-FOREIGN_ROOT = (Ancestor("/", 0o755, 0, 0), Ancestor("/data", 0o777, 0, 0))
-STICKY = (Ancestor("/", 0o755, 0, 0), Ancestor("/data", 0o1777, 0, 0))
+ROOT = Ancestor("/", 0o755, 0, 0, (), False)
+FOREIGN_ROOT = (ROOT, ROOT._replace(path="/data", mode=0o777))
+STICKY = (ROOT, ROOT._replace(path="/data", mode=0o1777))
 CONTAINER = EXT4._replace(caller=Caller(0, True, False))
 RECORDED_HOLES = recorded("ext4-holes-0644")
 
@@ -207,6 +209,7 @@ EXAMPLES: dict[str, tuple[Snapshot, Snapshot]] = {
         EXT4._replace(ancestors=FOREIGN_ROOT),
         EXT4._replace(ancestors=STICKY),
     ),
+    "file-open-by-others": (EXT4._replace(openers=(Opener(77, "reader", 1000, "read"),)), EXT4),
     "swapon8-skips": (RECORDED_HOLES, EXT4),
     "swapon8-blind": (extents(EXT4, holes=HOLE), EXT4),
     "swapon8-rewrites": (header(DEVICE, signature="LINHIB0001"), DEVICE),

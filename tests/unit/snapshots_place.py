@@ -22,6 +22,7 @@ def place(machine: str = "ext4-ready", path: str = "/data/new", size: int = 64 *
     return Place(
         path=path,
         directory=os.path.dirname(path),
+        identity=(0, 2),
         makes="",
         existing=None,
         size=size,

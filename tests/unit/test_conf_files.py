@@ -91,8 +91,9 @@ def test_a_directory_that_others_can_write(tmp_path: Path) -> None:
 
 
 def owned(mode: int = 0o644, uid: int = 0, above: tuple[int, int] = (0o755, 0)) -> Owned:
-    root = Ancestor("/", 0o755, 0, 0)
-    return Owned("/etc/f", mode, uid, 5, (root, Ancestor("/etc", above[0], above[1], 5)))
+    root = Ancestor("/", 0o755, 0, 0, (), False)
+    etc = Ancestor("/etc", above[0], above[1], 5, (), False)
+    return Owned("/etc/f", mode, uid, 5, (), (root, etc))
 
 
 @pytest.mark.parametrize(

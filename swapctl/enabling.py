@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from secrets import token_hex
 from typing import NamedTuple
 
 from swapctl.conf.drop_in import read, with_drop_in, write
 from swapctl.conf.settings import Configuration, Settings, settings
 from swapctl.errors import ExitCode, SwapctlError, from_oserror
-from swapctl.gather.configuration import inside, sources
+from swapctl.gather.configuration import sources
 from swapctl.gather.managers import managers
 from swapctl.gather.reading import small_file
-from swapctl.gather.units import content, link, units
+from swapctl.gather.units import content, inside, link, units
 from swapctl.linux import directories
 from swapctl.linux.files import under
 from swapctl.systemd.others import Other, foreign_units, fstab_lines, is_ours, named
@@ -36,6 +36,16 @@ class Enabling(NamedTuple):
     warnings: tuple[str, ...]
 
 
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """An error says what could not be read."""
+    try:
+        yield
+    except OSError as error:
+        where = os.fsdecode(error.filename or path)
+        raise from_oserror("cannot read what is set up already", error, path=where) from None
+
+
 def _others(root: str, path: str) -> Iterator[Other]:
     yield from fstab_lines(small_file(inside(root, under(root, "etc/fstab"))) or "", path)
     unit = unit_path(path)
@@ -53,11 +63,8 @@ def _others(root: str, path: str) -> Iterator[Other]:
 
 def others(root: str, path: str) -> tuple[Other, ...]:
     """What somebody else has set up for the path. Raises SwapctlError for what cannot be read."""
-    try:
+    with _reading(path):
         return tuple(_others(root, path))
-    except OSError as error:
-        where = os.fsdecode(error.filename or path)
-        raise from_oserror("cannot read what others have set up", error, path=where) from None
 
 
 def _effective(root: str, path: str, values: Mapping[str, str]) -> tuple[str, Configuration]:
@@ -82,7 +89,8 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
             path=path,
         )
     file = drop_in_path(path)
-    before = content(root, file)
+    with _reading(path):
+        before = content(root, file)
     values = {**(read(before, file, path) if before else {}), **given}
     text, configuration = _effective(root, path, values)
     section = configuration.sections.get(path, {})
@@ -99,20 +107,22 @@ def enabling(root: str, path: str, given: Mapping[str, str]) -> Enabling:
     changes = []
     if text and text != before:
         changes.append(Change("write", file, text))
-    if unit != content(root, unit_path(path)):
-        changes.append(Change("write", unit_path(path), unit))
-    if link(root, links[not one.nofail]) is not None:
-        changes.append(Change("remove", links[not one.nofail]))
-    if link(root, links[one.nofail]) is None:
-        changes.append(Change("link", links[one.nofail], unit_path(path)))
+    with _reading(path):
+        if unit != content(root, unit_path(path)):
+            changes.append(Change("write", unit_path(path), unit))
+        if link(root, links[not one.nofail]) is not None:
+            changes.append(Change("remove", links[not one.nofail]))
+        if link(root, links[one.nofail]) is None:
+            changes.append(Change("link", links[one.nofail], unit_path(path)))
     return Enabling(tuple(changes), one, configuration.warnings)
 
 
 def disabling(root: str, path: str) -> tuple[Change, ...]:
     """What has to change so that nothing of what enable wrote is left."""
     unit = unit_path(path)
-    links = [one for one in link_paths(path).values() if link(root, one) == unit]
-    files = [file for file in (unit, drop_in_path(path)) if is_ours(content(root, file) or "")]
+    with _reading(path):
+        links = [one for one in link_paths(path).values() if link(root, one) == unit]
+        files = [file for file in (unit, drop_in_path(path)) if is_ours(content(root, file) or "")]
     return tuple(Change("remove", one) for one in (*links, *files))
 
 

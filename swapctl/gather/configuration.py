@@ -34,17 +34,6 @@ def _drop_ins(root: str) -> Iterator[Entry]:
                 yield entry
 
 
-def inside(root: str, path: str) -> str:
-    """The path without symbolic links. Raises SwapctlError where they lead out of the root."""
-    try:
-        top, real = os.path.realpath(root), os.path.realpath(path)
-    except OSError as error:  # a link that is none any more
-        raise from_oserror("cannot see where it leads", error, path=path) from None
-    if os.path.commonpath((top, real)) != top:
-        raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
-    return real
-
-
 def _read(root: str, path: str) -> Source:
     top = os.path.realpath(root)
     with directories.way(path) as found:

@@ -66,9 +66,10 @@ def _units(root: str, names: tuple[str, ...]) -> tuple[SwapUnit, ...]:
     found: dict[str, str | None] = {}
     for name in names:
         try:
-            found |= units(root, unit_name(name, "swap"))
+            unit = unit_name(name, "swap")
         except SwapctlError:
             continue  # such a path has no unit
+        found |= units(root, unit)
     return tuple(
         _unit(path, text, names) for path, text in found.items() if not path.startswith(_GENERATED)
     )

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from swapctl.errors import SwapctlError, from_oserror
 from swapctl.linux import directories
 from swapctl.linux.files import under
 
@@ -20,21 +21,30 @@ UNIT_DIRECTORIES = (
 )
 
 
-def _folder(root: str, folder: str) -> int | None:
-    """The directory of the tree, open; None where there is none, or it is outside of the root."""
-    real = os.path.realpath(folder)
-    top = os.path.realpath(root)
-    if os.path.commonpath((top, real)) != top:
-        return None
+def inside(root: str, path: str) -> str:
+    """The path without symbolic links. Raises SwapctlError where they lead out of the root."""
     try:
-        return directories.open_plain(real, top=top)
+        top, real = os.path.realpath(root), os.path.realpath(path)
+    except OSError as error:  # a link that is none any more
+        raise from_oserror("cannot see where it leads", error, path=path) from None
+    if os.path.commonpath((top, real)) != top:
+        raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
+    return real
+
+
+def _folder(root: str, folder: str) -> int | None:
+    """The directory of the tree, open; None where there is none. Raises OSError, and SwapctlError
+    where it is outside of the root."""
+    real = inside(root, folder)
+    try:
+        return directories.open_plain(real, top=os.path.realpath(root))
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
 def content(root: str, path: str) -> str | None:
-    """The text of a file of the tree, None where there is none below the root, "" for what is no
-    file."""
+    """The text of a file of the tree, None where there is none, "" for what is no file. Raises
+    OSError, and SwapctlError where its directory is outside of the root."""
     folder, name = os.path.split(under(root, path))
     directory = _folder(root, folder)
     if directory is None:
@@ -51,13 +61,13 @@ def content(root: str, path: str) -> str | None:
     finally:
         os.close(directory)
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        return file.read().decode("utf-8", "surrogateescape")
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        return file.read().decode("utf-8", "surrogateescape") if regular else ""
 
 
 def link(root: str, path: str) -> str | None:
-    """Where a link of the tree leads, None where there is nothing, "" for what is no link."""
+    """Where a link of the tree leads, None where there is nothing, "" for what is no link. Raises
+    as `content` does."""
     folder, name = os.path.split(under(root, path))
     directory = _folder(root, folder)
     if directory is None:
@@ -81,7 +91,7 @@ def units(root: str, name: str) -> dict[str, str | None]:
         path = f"{directory}/{name}"
         if not os.path.lexists(under(root, path)):
             continue
-        real = os.path.realpath(under(root, directory))
+        real = inside(root, under(root, directory))
         if real not in seen:
             seen.add(real)
             found[path] = None if link(root, path) == os.devnull else content(root, path)

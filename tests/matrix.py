@@ -23,7 +23,8 @@ INTRODUCTION = f"""\
 Made by `make matrix` from a run of all tests; a test fails when it is out of date. Each row is a
 file or device made on that filesystem. `tests/kernel/conditions*.py` and `tests/vm/guest_*.py`
 make the files, `tests/kernel/loopfs.py` the filesystems. Besides what stands here the tests
-compare the kernel's log text. How much of a fragmented file is usable differs from run to run.
+compare the kernel's log text. How much of a fragmented file is usable, if any of it is, differs
+from run to run.
 
 | cell | predicted | answered |
 |---|---|---|
@@ -78,6 +79,16 @@ def column(record: dict[str, Any]) -> Column:
             if match:
                 found.setdefault((match[1], match[2]), UNTRIED)
     return found
+
+
+def scattered(record: dict[str, Any]) -> set[Case]:
+    """The cases without a usable page because of where the filesystem has put the blocks: the next
+    run may find some."""
+    return {
+        (row["filesystem"], row["condition"])
+        for row in record["rows"]
+        if {"refused area-no-page", "warning file-fragmented"} <= set(row["why"])
+    }
 
 
 def build(columns: Iterable[tuple[str, Column]]) -> Matrix:

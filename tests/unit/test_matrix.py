@@ -5,7 +5,18 @@ import pytest
 from tests.kernel.conditions import CONDITIONS, applies
 from tests.kernel.loopfs import FILESYSTEMS
 from tests.kernel.test_oracle import SUBJECTS
-from tests.matrix import UNTRIED, Matrix, build, cell, column, document, parse, render, stale
+from tests.matrix import (
+    UNTRIED,
+    Matrix,
+    build,
+    cell,
+    column,
+    document,
+    parse,
+    render,
+    scattered,
+    stale,
+)
 from tests.vm.kernels import SUITES
 
 ACCEPTED = {"accepts": True, "errno": None, "usable": 1044480, "log": None}
@@ -51,6 +62,14 @@ def test_a_run_becomes_the_document_and_can_be_held_against_it() -> None:
     ]
     new = {("ext4", "another"): "EINVAL"}
     assert len(stale(matrix, "6.12.99-other", new)) == 1
+
+
+def test_what_scattered_blocks_decide_is_told_apart() -> None:
+    why = ["refused area-no-page", "warning file-fragmented", "note other"]
+    rows = [{**row(REFUSED, REFUSED), "why": why}]
+    assert scattered({"rows": rows}) == {("ext4", "written")}
+    for fewer in (why[:1], why[1:], []):
+        assert scattered({"rows": [{**rows[0], "why": fewer}]}) == set()
 
 
 def test_the_document_has_every_case_and_no_other() -> None:

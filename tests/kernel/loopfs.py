@@ -191,11 +191,12 @@ def mount(source: str, path: Path, fstype: str, options: str, undo: ExitStack) -
     """
     path.mkdir(exist_ok=True)
     run("mount", "-i", "-t", fstype, "-o", options or "defaults", source, str(path))
-    undo.callback(_unmount, path)
+    undo.callback(unmount, path)
 
 
-def _unmount(path: Path) -> None:
-    """A server in user space may have gone, and its mount with it."""
+def unmount(path: Path) -> None:
+    """A server in user space may have gone, and its mount with it. Or what waited for it has not
+    ended yet."""
     for _ in range(50):
         with contextlib.suppress(OSError):
             run("umount", str(path))
@@ -249,14 +250,14 @@ def make(
     if filesystem.fstype == "fuse":
         point.mkdir()
         run(SERVERS["fuse"], str(images[0]), str(point), "-o", "fakeroot,rw")
-        undo.callback(_unmount, point)
+        undo.callback(unmount, point)
         _served(point)
         return Mounted(filesystem, point, (), scratch)
     devices = tuple(attach(one, undo) for one in images)
     if filesystem.fstype == "fuseblk":
         point.mkdir()
         run(SERVERS["fuseblk"], devices[0], str(point))
-        undo.callback(_unmount, point)
+        undo.callback(unmount, point)
         _served(point)
         return Mounted(filesystem, point, devices, scratch)
     if filesystem.fstype == "overlay":

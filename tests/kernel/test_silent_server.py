@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from swapctl.linux import mounts
-from tests.kernel.loopfs import MIB, run
+from tests.kernel.loopfs import MIB, run, unmount
 from tests.kernel.support import COMMAND, Done, document, swapctl
 
 pytestmark = [pytest.mark.kernel, pytest.mark.needs("CAP_SYS_ADMIN")]
@@ -47,7 +47,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         process = undo.enter_context(
             subprocess.Popen(["fuse2fs", "-f", str(image), str(point), "-o", "fakeroot,rw"])
         )
-        undo.callback(run, "umount", str(point))
+        undo.callback(unmount, point)
         undo.callback(process.send_signal, signal.SIGCONT)
         deadline = time.monotonic() + 20
         while not any(m.path == str(point) for m in mounts.read()):

@@ -16,7 +16,7 @@ stamp := $(venv)/stamp
 pip_install := -m pip install --quiet --disable-pip-version-check
 
 # The first Python that is new enough and can make virtual environments. The distribution's own comes
-# first: it is built with profiles, a quarter faster than what version managers build.
+# first: it is what packages run with, and built with optimizations that version managers leave out.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
     "$$p" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     && echo "$$p" && break; done)

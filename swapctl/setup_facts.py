@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from swapctl.unknown import Unknown
 
+FSTAB = "/etc/fstab"
+
 
 class FstabLine(NamedTuple):
     """A line of fstab(5) that activates the candidate; lines count from 1."""

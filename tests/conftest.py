@@ -59,7 +59,16 @@ def _holds_swap() -> bool:
     return fstype in ("ext4", "xfs", "btrfs")
 
 
+def _new_enough() -> bool:
+    """Whether the system's own interpreter is one that swapctl runs with."""
+    python = Path("/usr/bin/python3")
+    probe = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return python.exists() and not subprocess.run([python, "-c", probe], check=False).returncode
+
+
 PROBES: dict[str, Callable[[], bool]] = {
+    "systemd-journald": lambda: Path("/lib/systemd/systemd-journald").exists(),
+    "a /usr/bin/python3 of 3.11 or newer": _new_enough,
     UNLOGGED: _unlogged,
     "CAP_SYS_ADMIN": _admin,
     "loop devices": lambda: Path("/dev/loop-control").exists(),

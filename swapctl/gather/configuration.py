@@ -8,6 +8,7 @@ from swapctl.conf.files import DIRECTORIES, DROP_INS, NAME, Entry, Owned, refuse
 from swapctl.conf.settings import Source
 from swapctl.errors import SwapctlError, from_oserror
 from swapctl.gather.reading import attempt
+from swapctl.gather.units import refuse_outside
 from swapctl.linux import directories, inode
 from swapctl.linux.files import under
 
@@ -38,8 +39,7 @@ def _read(root: str, path: str) -> Source:
     top = os.path.realpath(root)
     with directories.way(path) as found:
         real = os.path.join(found.path, found.name)
-        if os.path.commonpath((top, real)) != top:
-            raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
+        refuse_outside(root, top, real, path)
         # Without waiting for somebody at the other end of a pipe.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(found.name or ".", flags, dir_fd=found.fd)

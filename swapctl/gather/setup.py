@@ -13,6 +13,7 @@ from swapctl.gather.managers import managers
 from swapctl.gather.reading import attempt, small_file
 from swapctl.linux.files import under
 from swapctl.setup_facts import (
+    FSTAB,
     FstabLine,
     Kubelet,
     Leftover,
@@ -25,7 +26,6 @@ from swapctl.systemd.fstab import Line, is_of_cloud_init, swap_lines
 
 T = TypeVar("T")
 
-FSTAB = "/etc/fstab"
 UNITS = "/etc/systemd/system"
 _GENERATED = ("/run/systemd/generator/", "/run/systemd/generator.late/")
 _BEFORE_FSTAB = (f"{UNITS}/", "/run/systemd/system/", "/run/systemd/generator.early/")

@@ -27,9 +27,15 @@ def inside(root: str, path: str) -> str:
         top, real = os.path.realpath(root), os.path.realpath(path)
     except OSError as error:  # a link that is none any more
         raise from_oserror("cannot see where it leads", error, path=path) from None
+    refuse_outside(root, top, real, path)
+    return real
+
+
+def refuse_outside(root: str, top: str, real: str, path: str) -> None:
+    """Raises SwapctlError where the path leads out of the root; `top` and `real` are what they are
+    without symbolic links."""
     if os.path.commonpath((top, real)) != top:
         raise SwapctlError(f"it leads out of {root}, to {real}", path=path)
-    return real
 
 
 def _folder(root: str, folder: str) -> int | None:

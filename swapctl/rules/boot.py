@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from swapctl.facts import Snapshot, need
 from swapctl.rules.engine import Evidence, Fix, Severity, Violation, rule
 from swapctl.rules.subject import regular, surrounded, the_setup
-from swapctl.setup_facts import FstabLine, SwapUnit
+from swapctl.setup_facts import FSTAB, FstabLine, SwapUnit
 from swapctl.text import quoted
 
-FSTAB = "/etc/fstab"
 _RELOAD = "systemctl daemon-reload"
 
 

@@ -50,7 +50,7 @@ def racing(home: Path, kind: str, *words: str, uid: int = 0) -> Iterator[Racer]:
             yield one
             assert process.poll() is None
         finally:
-            process.kill()
+            process.terminate()
             process.wait()
             shared.unlink()
 

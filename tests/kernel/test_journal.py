@@ -12,7 +12,7 @@ import pytest
 
 from swapctl.linux.swaps import parse_swaps
 from swapctl.render.journal import MESSAGE_IDS
-from tests.kernel.journald import DAEMON, Journal, journald
+from tests.kernel.journald import Journal, journald
 from tests.kernel.loopfs import attach, image, mount, run
 from tests.kernel.test_status_monitor import MIB, active, covered, make_area
 from tests.test_linters import ROOT
@@ -20,7 +20,7 @@ from tests.test_linters import ROOT
 pytestmark = [
     pytest.mark.kernel,
     pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool mkfs.ext4", "tool journalctl"),
-    pytest.mark.skipif(not DAEMON.exists(), reason="this machine lacks systemd-journald"),
+    pytest.mark.needs("systemd-journald"),
 ]
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from swapctl.linux import libc, swaps
 from tests.conftest import UNLOGGED
-from tests.kernel.journald import DAEMON, journald
+from tests.kernel.journald import journald
 from tests.kernel.loopfs import FILESYSTEMS, MIB, make
 from tests.test_linters import ROOT
 
@@ -212,8 +212,7 @@ def logging(machine: World) -> Iterator[World]:
         yield machine
 
 
-@pytest.mark.needs("tool systemctl", "tool journalctl")
-@pytest.mark.skipif(not DAEMON.exists(), reason="this machine lacks systemd-journald")
+@pytest.mark.needs("tool systemctl", "tool journalctl", "systemd-journald")
 @pytest.mark.parametrize("example", EXPECTED_OF_UNITS, ids=lambda e: " ".join(e.split()[:5]))
 def test_example_of_a_unit(logging: World, world: World, example: str) -> None:
     assert logging is world

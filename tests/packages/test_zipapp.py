@@ -97,10 +97,8 @@ def test_the_way_to_a_server_is_not_known(single: Path) -> None:
     assert said.startswith("network path pyroute2 cannot be loaded")
 
 
+@pytest.mark.needs("a /usr/bin/python3 of 3.11 or newer")
 def test_it_is_a_command_of_its_own(single: Path, tmp_path: Path) -> None:
-    probe = "import sys; sys.exit(sys.version_info < (3, 11))"
-    if subprocess.run(["/usr/bin/python3", "-c", probe], check=False).returncode:
-        pytest.skip("/usr/bin/python3 is older than 3.11, or there is none")
     # Of Python's own library, and it would come first.
     (tmp_path / "inspect.py").write_text("raise SystemExit('not this one')\n")
     said = run(single, "--version", cwd=tmp_path, PYTHONPATH=str(tmp_path))

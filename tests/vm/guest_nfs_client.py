@@ -5,7 +5,6 @@ every byte back, and gives the area back. What happened is in OUT/figures.json.
 """
 
 import json
-import mmap
 import os
 import socket
 import subprocess
@@ -16,7 +15,8 @@ from hashlib import shake_128
 from pathlib import Path
 from typing import Any
 
-from swapctl.linux import meminfo, swaps
+from swapctl.linux import swaps
+from swapctl.linux.anonymous import Memory
 from tests.vm.guest_nfs_server import PORT
 from tests.vm.nfs_server import run
 
@@ -79,13 +79,9 @@ def counters() -> dict[str, int]:
     return {name: int(count) for name, count in lines if name in ("pswpin", "pswpout")}
 
 
-def used() -> int:
-    return sum(area.used for area in swaps.read())
-
-
-def away() -> int:
-    """The bytes that are in swap alone, not in memory as well."""
-    return used() - meminfo.read()["SwapCached"]
+def away(memory: Memory) -> int:
+    """The pages that are in swap alone: they come back by being read, and only then."""
+    return sum(page.area is not None and not page.cached for page in memory.states())
 
 
 def pattern(number: int) -> bytes:
@@ -108,34 +104,38 @@ class Group:
         with suppress(InterruptedError):
             (self.path / "memory.max").write_text(size)
 
-    def press(self, wanted: int) -> None:
-        """Lower the limit until so much is in swap, and lift it."""
+    def press(self, memory: Memory, wanted: int) -> int:
+        """Lower the limit until at least so many pages are away, and lift it; how many are."""
         current = int((self.path / "memory.current").read_text())
         floor = current - 2 * HELD
-        while away() < wanted:
+        while (gone := away(memory)) < wanted:
             current -= 4 * MIB
-            assert current > max(floor, 8 * MIB), (current, used(), away())
+            assert current > max(floor, 8 * MIB), (current, gone)
             self.limit(str(current))
         self.limit("max")
+        return gone
 
 
 def traffic() -> dict[str, Any]:
     """Pages out and in again, compared byte by byte."""
     group, before = Group(), counters()
-    with mmap.mmap(-1, HELD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        for number in range(HELD // PAGE):
-            memory[number * PAGE : (number + 1) * PAGE] = pattern(number)
+    with Memory(HELD // PAGE) as memory:
+        pages = range(memory.pages)
+        for number in pages:
+            memory.write(number, pattern(number))
         start = time.monotonic()
-        group.press(SWAPPED)
-        out, in_use, middle = counters(), used(), time.monotonic()
+        gone = group.press(memory, SWAPPED // PAGE)
+        middle = time.monotonic()
+        # None of them comes back before it is read below, whatever else of this process does.
+        in_use = sum(area.used for area in swaps.read())
         print("in swap:", in_use, f"after {middle - start:.1f} s", flush=True)
-        pages = range(HELD // PAGE)
-        wrong = [n for n in pages if memory[n * PAGE : (n + 1) * PAGE] != pattern(n)]
-        back, end = counters(), time.monotonic()
+        wrong = [number for number in pages if memory.read(number) != pattern(number)]
+        after, end = counters(), time.monotonic()
     return {
+        "away": gone,
         "used": in_use,
-        "pages_out": out["pswpout"] - before["pswpout"],
-        "pages_in": back["pswpin"] - out["pswpin"],
+        "pages_out": after["pswpout"] - before["pswpout"],
+        "pages_in": after["pswpin"] - before["pswpin"],
         "seconds_out": round(middle - start, 1),
         "seconds_in": round(end - middle, 1),
         "wrong": wrong[:10],

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from swapctl.gather import snapshot
 from swapctl.gather.witness import Witness
 from swapctl.linux import inode, libc, tracefs
 from swapctl.linux.trace_text import parse
+from swapctl.proof import tally
 from swapctl.proof_changes import changes, grown
 from swapctl.proof_facts import Change, Event, Kind, Role
 from swapctl.storage_facts import Span
@@ -186,6 +188,36 @@ def test_what_others_did_is_told_apart(below: Mounted) -> None:
     assert grown(change, "transaction") == TIMES
     assert events(change, "ours") == []
     assert {event.pid for event in events(change, "other")} == {pid}
+
+
+@lower("btrfs")
+def test_what_the_cleaner_removes_is_told_apart(below: Mounted) -> None:
+    """Block groups that are empty; they go when it is woken, every half a minute or by this ioctl,
+    in a transaction that nothing else shows."""
+    file, large = image(below, "written"), below.path / "large"
+    with Witness(snapshot(str(file))) as witness:
+        for _ in range(TIMES):
+            with large.open("xb") as new:
+                os.posix_fallocate(new.fileno(), 0, 128 * MIB)
+            run("sync", "-f", str(large))
+            large.unlink()
+            run("sync", "-f", str(file))
+            witness.observe(())
+            idle = witness.observe(())
+            before = witness.observe(())
+            (control, *_) = changes(idle, before)
+            run("btrfs", "filesystem", "sync", str(below.path))
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                time.sleep(0.5)
+                after = witness.observe(())
+                (change, *_), before = changes(before, after), after
+                if grown(change, "transaction"):
+                    found = tally(change, control)
+                    assert found.filesystem.place == str(below.path)
+                    assert found.transactions.caused == 0, change
+                    return
+    pytest.fail("nothing was removed")
 
 
 @lower("ext4-nojournal")

@@ -116,4 +116,8 @@ def holding(addresses: tuple[str, ...]) -> tuple[str, ...]:
                 found.append(name)
         except FileNotFoundError:
             continue  # its last process ended
+        except PermissionError:
+            # So does a process answer that ends at this moment.
+            if os.path.lexists(path):
+                raise
     return tuple(found)

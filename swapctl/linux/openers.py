@@ -124,7 +124,8 @@ def read(wanted: frozenset[Identity], root: str = "/") -> Found:
             mine = _openings(process, wanted)
             called = read_text(f"{process}/comm").rstrip("\n") if mine else ""
         except PermissionError:
-            hidden += 1
+            # So does one answer that ends at this moment.
+            hidden += os.path.exists(process)
             continue
         except (FileNotFoundError, ProcessLookupError):  # it has ended
             continue

@@ -131,11 +131,15 @@ class Patience:
         return undo.enter_context(closing(Child(lambda tick: work(path, tick))))
 
     def _answer(self, child: "Child[T] | None", mount: Mount) -> T | Unknown:
-        try:
-            if child:
+        if child:
+            from swapctl.linux.child import Died
+
+            try:
                 return child.answer(self._seconds)
-        except TimeoutError:
-            self._silent.add(mount.path)
+            except TimeoutError:
+                self._silent.add(mount.path)
+            except Died as error:
+                return Unknown("file", str(error.strerror))
         return Unknown(
             "file", f"no answer from {mount.source} ({mount.fstype}, mounted at {mount.path})"
         )

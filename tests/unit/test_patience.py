@@ -135,12 +135,13 @@ def children() -> set[int]:
 
 
 def test_an_answer_comes_through() -> None:
-    big = tuple(range(100_000))
-    with closing(Child(lambda _: (os.getpid(), "\udc80", big))) as child:
-        pid, text, numbers = child.answer(60)
+    before, big = children(), tuple(range(100_000))
+    child = Child(lambda _: (os.getpid(), "\udc80", big))
+    pid, text, numbers = child.answer(60)
     assert pid != os.getpid()
     assert (text, numbers) == ("\udc80", big)
-    assert children() == set()
+    assert child.close(60)
+    assert children() == before
     assert ended(pid)
 
 
@@ -157,21 +158,42 @@ def test_a_child_that_dies() -> None:
         child.answer(60)
 
 
+def test_what_is_looked_at_by_a_child_that_dies(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed for want of memory, say; the others are looked at all the same."""
+    here = mount(f"{tree}/nas")
+    monkeypatch.setattr(patience, "waiting", lambda: {here.path: here})
+
+    def work(path: str, _: Callable[[], None]) -> str:
+        if path.endswith("file"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return path
+
+    paths = [f"{tree}/{name}" for name in ("nas/file", "nas/deep", "other")]
+    died, *rest = patience.Patience(60).each(work, paths)
+    assert died == Unknown("file", "the process that looked at it died")
+    assert rest == paths[1:]
+
+
 def test_a_child_that_hangs_is_ended() -> None:
-    with closing(Child(hang)) as child, pytest.raises(TimeoutError):
+    before = children()
+    child = Child(hang)
+    with pytest.raises(TimeoutError):
         child.answer(0.1)
-    assert children() == set()
+    assert child.close(60)
+    assert children() == before
 
 
 def test_a_child_that_gets_on_is_waited_for() -> None:
     def work(tick: Callable[[], None]) -> str:
-        for _ in range(20):
+        for _ in range(12):
             tick()
-            time.sleep(0.1)
+            time.sleep(0.5)
         return "done"
 
     with closing(Child(work)) as child:
-        assert child.answer(1) == "done"
+        assert child.answer(5) == "done"
 
 
 def test_a_child_has_no_part_in_the_output(capfd: pytest.CaptureFixture[str]) -> None:

@@ -55,15 +55,19 @@ def extents(reader: int, file: File, fstype: str | None, page_size: int) -> Exte
     """The extent map; reading it writes dirty data of the file back first.
 
     xfs frees the blocks of a removed clone in the background, which swapon(2) waits for; so a map
-    with shared extents is looked at again after the work was pushed (statfs(2) does that).
+    with shared extents is looked at again after the work was pushed (statfs(2) does that), and on
+    for as long as there are fewer of them.
     """
-    found = extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
-    for _ in range(_XFS_LOOKS):
-        if fstype != "xfs" or not found.shared.pieces:
-            break
+
+    def look() -> ExtentMap:
+        return extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
+
+    found, unchanged = look(), 0
+    while fstype == "xfs" and found.shared.pieces and unchanged < _XFS_LOOKS:
         os.fstatvfs(reader)
         time.sleep(_XFS_PAUSE)
-        found = extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
+        before, found = found, look()
+        unchanged = 0 if found.shared.bytes < before.shared.bytes else unchanged + 1
     return found
 
 

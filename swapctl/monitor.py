@@ -19,6 +19,8 @@ from swapctl.samples import Event, Holder, Memory, Reading, Sample, Stall, delta
 # Looking at every process costs about 10 us for each.
 SCAN_SECONDS = 10
 HOLDERS = 5
+# So many wake-ups in a row that tell nothing, and they are not listened to before the next sample.
+_FUTILE = 2
 _CHUNK = 65536
 _COUNTERS = ("pswpin", "pswpout", "pgmajfault")
 
@@ -158,7 +160,7 @@ def watch(
         areas, due, taken = last.areas, last.moment, 1
         while taken != count:
             due = max(due + interval, time.monotonic())
-            spurious = False
+            idle = 0
             while time.monotonic() < due:
                 changed, gone = wait.until(due)
                 if gone:
@@ -169,11 +171,12 @@ def watch(
                 found = events(time.time(), areas, now)
                 yield from found
                 areas = now
-                if not found and not spurious:
-                    # A /proc that is no real one (lxcfs) may be exceptional all the time.
-                    spurious = True
+                # What a sample has told wakes once more. But a /proc that is no real one (lxcfs)
+                # may be exceptional all the time.
+                idle = 0 if found else idle + 1
+                if idle == _FUTILE:
                     wait.watch_swaps(False)
-            if spurious:
+            if idle >= _FUTILE:
                 wait.watch_swaps(True)
             sample = sampler.sample()
             # What a wake-up did not tell, where there is none.

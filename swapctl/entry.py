@@ -80,5 +80,9 @@ def main() -> None:
     """
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     code = guarded(sys.argv[1:])
+    if code == ExitCode.INTERRUPTED:
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to be undone
     gc.freeze()  # or the interpreter searches once more before it ends
     sys.exit(code)

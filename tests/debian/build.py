@@ -108,9 +108,8 @@ def _build(suite: str, folder: Path, tree: bytes, moment: int) -> None:
     (folder / f"{NAME}_{version()}.orig.tar.xz").write_bytes(tree)
     root = system(suite, "build", packages())
     command = ["env", f"SOURCE_DATE_EPOCH={moment}", "sh", "-c", BUILD]
-    done = subprocess.run(
-        inside(root, command, {"/out": folder}), capture_output=True, text=True, check=False
-    )
+    words = inside(root, command, {"/out": folder})
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode:
         log = folder / "build.log"
         said = log.read_text(errors="replace") if log.exists() else ""

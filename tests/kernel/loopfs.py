@@ -197,7 +197,7 @@ def mount(source: str, path: Path, fstype: str, options: str, undo: ExitStack) -
 def unmount(path: Path) -> None:
     """A server in user space may have gone, and its mount with it. Or what waited for it has not
     ended yet."""
-    for _ in range(50):
+    for _ in range(300):
         with contextlib.suppress(OSError):
             run("umount", str(path))
         if not path.is_mount():
@@ -208,7 +208,7 @@ def unmount(path: Path) -> None:
 
 def _served(path: Path) -> None:
     """fuse2fs goes into the background first and mounts, or fails to, afterwards."""
-    for _ in range(100):
+    for _ in range(600):
         if path.is_mount():
             return
         time.sleep(0.1)
@@ -216,12 +216,19 @@ def _served(path: Path) -> None:
 
 
 def _forget(*devices: str) -> None:
-    """btrfs remembers devices that it has seen; an older kernel (6.1) not those of one alone."""
-    try:
-        run("btrfs", "device", "scan", "--forget", *devices)
-    except OSError as error:
-        if "No such file" not in str(error):
-            raise
+    """btrfs remembers devices that it has seen; an older kernel (6.1) not those of one alone. A
+    mount namespace that is taken down, or was made meanwhile, may have them a little longer."""
+    for attempt in range(300):
+        try:
+            run("btrfs", "device", "scan", "--forget", *devices)
+        except OSError as error:
+            if "No such file" in str(error):
+                return
+            if attempt == 299 or "cannot unregister device" not in str(error):
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def make(

@@ -47,6 +47,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         process = undo.enter_context(
             subprocess.Popen(["fuse2fs", "-f", str(image), str(point), "-o", "fakeroot,rw"])
         )
+        undo.callback(process.kill)  # should it not have ended with its mount
         undo.callback(unmount, point)
         undo.callback(process.send_signal, signal.SIGCONT)
         deadline = time.monotonic() + 20
@@ -58,19 +59,26 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield Served(point, process)
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONSAFEPATH": "1"}
+
+
 def timed(*words: str | Path) -> Done:
-    """Run swapctl until its output is closed; it keeps the promise."""
-    started = time.monotonic()
-    done = subprocess.run(
-        [*COMMAND, *words],
-        env={**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONSAFEPATH": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert time.monotonic() - started < PROMISE
-    return done
+    """Run swapctl until its output is closed; it keeps the promise. What makes the whole machine
+    stand still does not do so twice."""
+    for _ in range(2):
+        started = time.monotonic()
+        done = subprocess.run(
+            [*COMMAND, *words],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        took = time.monotonic() - started
+        if took < PROMISE:
+            return done
+    pytest.fail(f"{took:.1f} s: {done}")
 
 
 fuse = pytest.mark.needs("filesystem fuse", "tool fuse2fs", "tool mkfs.ext4")
@@ -108,17 +116,36 @@ def test_a_stopped_process_does_not_stop_the_commands(served: Served, tmp_path: 
 
 
 @fuse
-def test_a_stopped_process_below_the_working_directory(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(served.point)
-    served.stop()
-    for words in (("check", "file"), ("prepare", "new", "--size", "4M"), ("check", ".")):
-        done = timed(*words)
-        assert done.returncode == 3, done
-    done = timed("check", "/etc/hostname")
-    assert done.returncode == 1, done
-    served.resume()
+def test_a_stopped_process_below_the_working_directory(served: Served) -> None:
+    """Nobody comes into a directory of a server that is stopped, so they are there before."""
+    asked = {("check", "file"): 3, ("prepare", "new", "--size", "4M"): 3, ("check", "."): 3}
+    asked |= {("check", "/etc/hostname"): 1}
+    with ExitStack() as undo:
+        waiting = []
+        for words in asked:
+            process = undo.enter_context(
+                subprocess.Popen(
+                    ["sh", "-c", 'echo; read -r _; exec "$@"', "sh", *COMMAND, *words],
+                    cwd=served.point,
+                    env=ENVIRONMENT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+            undo.callback(served.resume)
+            undo.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "\n"  # the shell has looked at where it is
+            waiting.append(process)
+        served.stop()
+        for process, code in zip(waiting, asked.values(), strict=True):
+            started = time.monotonic()
+            said, _ = process.communicate("\n", timeout=60)
+            assert process.returncode == code, said
+            assert time.monotonic() - started < PROMISE, said
+        served.resume()
 
 
 @fuse

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase
+from threading import Lock
 from typing import NamedTuple
 
 from tests.vm import initramfs
@@ -128,6 +129,8 @@ class Guest:
         power when the command has ended."""
         self.kernel = kernel
         self.folder = folder
+        # Who waits for it and who ends it may be different threads.
+        self._closing = Lock()
         for name in ("status", "console.log", "dmesg.log", "output.log"):
             (folder / name).unlink(missing_ok=True)
         self.output.touch()
@@ -164,7 +167,10 @@ class Guest:
             # A guest ends with the thread that started it, however that ends.
             words = ["setpriv", "--pdeathsig", "KILL", *words]
             passed = (wire.end.fileno(),) if wire else ()
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=passed)
+            # Not in the directory of a test, which may have to be unmounted while the guest runs.
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, pass_fds=passed, cwd="/"
+            )
             undo.callback(self._end)
             if wire:
                 wire.end.close()
@@ -209,7 +215,8 @@ class Guest:
 
     def close(self) -> None:
         """Ends the guest if it still runs, and removes its disk."""
-        self._undo.close()
+        with self._closing:
+            self._undo.close()
 
     def _end(self) -> None:
         if self.runs:

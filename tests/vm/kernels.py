@@ -41,7 +41,8 @@ class Kernel(NamedTuple):
         return self.root / "lib" / "modules" / self.release
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
+def run(*command: str, cwd: Path = Path("/")) -> str:
+    """A tool's output. Raises OSError with what it said."""
     environment = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
@@ -90,11 +91,12 @@ class _Apt:
             "Dir::State::Lists": folder / "lists",
             "Dir::Cache": folder / "cache",
             "APT::Sandbox::User": "root",
+            "Acquire::Retries": "5",
             "Acquire::Languages": "none",
         }
         self._options = [f"-o{name}={value}" for name, value in settings.items()]
 
-    def __call__(self, program: str, *words: str, cwd: Path | None = None) -> str:
+    def __call__(self, program: str, *words: str, cwd: Path = Path("/")) -> str:
         return run(program, "-qq", *self._options, *words, cwd=cwd)
 
 

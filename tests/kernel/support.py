@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,9 +21,9 @@ from tests.conftest import UNLOGGED
 from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make, run
 
 COMMAND = (sys.executable, "-m", "swapctl")
-LINGERING = 60
+LINGERING = 300
 MINUTES = 600.0  # pages move slowly in an emulated machine
-PATIENCE = 60
+PATIENCE = 300
 # What metadata may grow by for good: xfs keeps inode chunks, btrfs rewrites its trees.
 SLACK = {"ext4": 64 << 10, "ext3": 64 << 10, "xfs": MIB, "btrfs": 2 * MIB}
 SIZES = {"ext4": 320, "ext4-1k": 192, "ext3": 320, "xfs": 320, "btrfs": 1024}
@@ -44,13 +45,8 @@ def rows(*names: str) -> list[Any]:
 def volume(row: Filesystem, scratch: Path) -> Iterator[Mounted]:
     """The filesystem, made and mounted for as long as the context lasts, on an image that has all
     its blocks: above holes, or in memory, no swap file is safe."""
-    try:
-        with ExitStack() as undo:
-            yield make(row, scratch / row.name, scratch, undo, written=True)
-    except OSError as error:
-        # A mount namespace that is just being taken down still has the device.
-        if "cannot unregister device" not in str(error):
-            raise
+    with ExitStack() as undo:
+        yield make(row, scratch / row.name, scratch, undo, written=True)
 
 
 @contextmanager
@@ -224,14 +220,33 @@ def ordinal(log: Path, call: str, pattern: str, match: int = 1) -> int:
 
 @contextmanager
 def held(log: Path, call: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """swapctl, stopped for a while at the entry of its first system call of that name; strace is
-    the process that is given."""
-    before = strace(log, f"{call}:delay_enter=1500000")
+    """swapctl, stopped at the entry of its first system call of that name until it `goes_on`;
+    strace, which holds it, is the process that is given."""
+    before = strace(log, HOLD.format(call))
     with subprocess.Popen(
         [*before, *COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: log.exists() and f"{call}(" in log.read_text())
-        yield process
+        try:
+            hold(process, log, call)
+            yield process
+        finally:
+            goes_on(process)
+
+
+# For strace: a delay, in which it is stopped itself.
+HOLD = "{}:delay_enter=5000000"
+
+
+def hold(process: "subprocess.Popen[str]", log: Path, call: str) -> None:
+    """Stop strace when what it traces is about to make the call, which then is not made."""
+    wait_until(lambda: log.exists() and f"{call}(" in log.read_text())
+    process.send_signal(signal.SIGSTOP)
+    assert "\n" not in log.read_text().rpartition(f"{call}(")[2]
+
+
+def goes_on(process: "subprocess.Popen[str]") -> None:
+    """What is held is held no more."""
+    process.send_signal(signal.SIGCONT)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -23,6 +23,7 @@ from tests.kernel.support import (
     cleared,
     document,
     findings,
+    goes_on,
     held,
     ordinal,
     prepared,
@@ -117,15 +118,14 @@ def test_off_brings_every_byte_back(home: Path) -> None:
 def test_off_when_memory_is_short(home: Path, tmp_path: Path) -> None:
     path = prepared(home / "swap", "48M")
     with pushed_out(path, 16 * MIB):
-        used = in_use(path)
-        assert used >= MIB
         lines = Path("/proc/meminfo").read_text().splitlines()
         lines = ["MemAvailable: 512 kB" if x.startswith("MemAvailable:") else x for x in lines]
         (tmp_path / "meminfo").write_text("\n".join([*lines, ""]))
         swaps = Path("/proc/swaps").read_text().splitlines()
-        (tmp_path / "swaps").write_text(
-            "\n".join([swaps[0], *(x for x in swaps if x.startswith(f"{path} ")), ""])
-        )
+        (line,) = (x for x in swaps if x.startswith(f"{path} "))
+        used = int(line.split()[3]) << 10
+        assert used >= MIB
+        (tmp_path / "swaps").write_text(f"{swaps[0]}\n{line}\n")
         short = bound((tmp_path / "meminfo", "/proc/meminfo"), (tmp_path / "swaps", "/proc/swaps"))
         done = swapctl("off", path, "--json", before=short)
         assert document(done)["changed"] is False
@@ -161,6 +161,7 @@ def test_off_is_spared_by_the_oom_killer(home: Path, tmp_path: Path) -> None:
     with held(log, "swapoff", "off", path) as tracer:
         (child,) = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text().split()
         score = Path(f"/proc/{child}/oom_score_adj").read_text()
+        goes_on(tracer)
         _, err = tracer.communicate(timeout=LINGERING)
     # Where the kernel does not allow it, off goes on without.
     assert (tracer.returncode, err) == (0, "")

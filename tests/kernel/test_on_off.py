@@ -13,6 +13,7 @@ from tests.kernel.support import (
     area,
     cleared,
     document,
+    goes_on,
     held,
     prepared,
     rows,
@@ -133,6 +134,7 @@ def test_swapon_fails_and_the_log_says_why(home: Path, tmp_path: Path) -> None:
     with held(tmp_path / "log", "swapon", "on", path) as process:
         with path.open("r+b") as file:
             file.write(bytes(PAGE))
+        goes_on(process)
         out, err = process.communicate(timeout=LINGERING)
     assert (process.returncode, out) == (4, "")
     assert "swapon(2) failed: Invalid argument" in err
@@ -159,6 +161,7 @@ def test_what_was_activated_is_not_what_was_judged(
     prepared(home / "other")
     with held(tmp_path / "log", "swapon", "on", path) as process:
         change(path)
+        goes_on(process)
         out, err = process.communicate(timeout=LINGERING)
     assert (process.returncode, out) == (4, "")
     assert "/proc/swaps shows " in err

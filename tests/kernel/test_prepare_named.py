@@ -14,9 +14,12 @@ import pytest
 from tests.kernel.loopfs import Mounted
 from tests.kernel.support import (
     COMMAND,
+    HOLD,
     LINGERING,
     Done,
     cleared,
+    goes_on,
+    hold,
     ordinal,
     rows,
     settles,
@@ -26,7 +29,6 @@ from tests.kernel.support import (
     used,
     verdict,
     volume,
-    wait_until,
 )
 
 pytestmark = [pytest.mark.kernel, pytest.mark.needs("CAP_SYS_ADMIN", "loop devices", "tool strace")]
@@ -120,12 +122,15 @@ def test_a_name_that_is_taken_meanwhile(
 ) -> None:
     path, log = home / "swap", tmp_path / "log"
     none = f"openat:error=EOPNOTSUPP:when={unnamed}"
-    before = strace(log, none, "fallocate:delay_enter=1500000", *inject)
+    before = strace(log, none, HOLD.format("fallocate"), *inject)
     asked = [*before, *COMMAND, "prepare", path, "--size", "40M"]
     with subprocess.Popen(asked, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: log.exists() and "fallocate(" in log.read_text())
-        path.write_bytes(b"theirs")
-        theirs = path.stat()
+        try:
+            hold(process, log, "fallocate")
+            path.write_bytes(b"theirs")
+            theirs = path.stat()
+        finally:
+            goes_on(process)
         _, text = process.communicate(timeout=LINGERING)
     assert process.returncode == 4
     assert "something has taken the name meanwhile" in text

@@ -23,7 +23,17 @@ from swapctl.entry import guarded
 from swapctl.filesystems import lookup
 from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make
 from tests.kernel.oracle import compare
-from tests.kernel.support import LINGERING, PATIENCE, Done, area, document, findings, held, unlike
+from tests.kernel.support import (
+    LINGERING,
+    PATIENCE,
+    Done,
+    area,
+    document,
+    findings,
+    goes_on,
+    held,
+    unlike,
+)
 from tests.vm.nfs_server import VERSIONS, Client, run
 
 HERE = "network-server-here"
@@ -215,6 +225,7 @@ def test_space_that_goes_after_the_look(
     asked = ("prepare", home / "swap", "--size", "32M", *ALLOW)
     with held(log, "fallocate", *asked) as process:
         run("fallocate", "-l", "48M", str(filler))
+        goes_on(process)
         _, text = process.communicate(timeout=LINGERING)
     filler.unlink()
     assert (process.returncode, "the filesystem is full" in text) == (4, True), text

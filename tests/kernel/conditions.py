@@ -42,11 +42,16 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Place(NamedTuple):
-    """Where a condition works: an empty directory of its own, and what is to be undone after."""
+    """Where a condition works: an empty directory of its own, and what is to be undone after.
+
+    `premises` is for what goes on by itself and may end: a case whose premises do not all hold
+    afterwards is made again.
+    """
 
     mounted: Mounted
     directory: Path
     undo: ExitStack
+    premises: list[Callable[[], bool]]
 
     @property
     def filesystem(self) -> Filesystem:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.kernel.conditions import (
@@ -21,6 +22,8 @@ from tests.kernel.conditions import (
     write,
 )
 from tests.kernel.loopfs import MIB, run
+
+STARTS = 10
 
 
 def _large(place: Place, size: int) -> str:
@@ -99,9 +102,11 @@ def converted_to_single(place: Place) -> str:
     return path
 
 
-def _operation(place: Place) -> str:
+def _state(place: Place) -> Callable[[], str]:
+    """What tells the operation that the filesystem is busy with."""
     uuid = run("findmnt", "-n", "-o", "UUID", str(place.mounted.path)).strip()
-    return Path(f"/sys/fs/btrfs/{uuid}/exclusive_operation").read_text().strip()
+    file = Path(f"/sys/fs/btrfs/{uuid}/exclusive_operation")
+    return lambda: file.read_text().strip()
 
 
 def _cancel(where: str) -> None:
@@ -110,45 +115,48 @@ def _cancel(where: str) -> None:
         run("btrfs", "balance", "cancel", where)
 
 
-def _balancing(place: Place) -> str:
-    """A balance that has work for a while."""
+def _balancing(place: Place, pause: bool) -> str:
+    """A balance that has work for a while, running or paused; one that has come to its end before
+    that could be seen is started again."""
     path = swapfile(place)
     ballast = create(place.path("ballast"))
     place.undo.callback(os.unlink, ballast)
     put(ballast, 0, os.urandom(100 * MIB))
     sync(ballast)
-    where = str(place.mounted.path)
+    where, state = str(place.mounted.path), _state(place)
+    wanted = "balance paused" if pause else "balance"
+    place.premises.append(lambda: state() == wanted)
     command = ["btrfs", "balance", "start", "--full-balance", where]
-    job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    place.undo.callback(job.wait)
-    place.undo.callback(_cancel, where)
-    deadline = time.monotonic() + 10
-    while _operation(place) != "balance" and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return path
+    for _ in range(STARTS):
+        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        place.undo.callback(job.wait)
+        place.undo.callback(_cancel, where)
+        while state() != "balance" and job.poll() is None:
+            time.sleep(0.001)
+        if pause:
+            with contextlib.suppress(OSError):
+                run("btrfs", "balance", "pause", where)
+        if state() == wanted:
+            return path
+    raise AssertionError(f"never seen: {wanted}")
 
 
 @condition("btrfs main", "tool findmnt")
 def balance_running(place: Place) -> str:
-    return _balancing(place)
+    return _balancing(place, pause=False)
 
 
 @condition("btrfs main", "tool findmnt")
 def balance_paused(place: Place) -> str:
-    path = _balancing(place)
-    run("btrfs", "balance", "pause", str(place.mounted.path))
-    return path
+    return _balancing(place, pause=True)
 
 
 @condition("btrfs main", "tool findmnt")
 def balance_paused_and_copy_on_write(place: Place) -> str:
-    _balancing(place)
-    run("btrfs", "balance", "pause", str(place.mounted.path))
+    _balancing(place, pause=True)
     return write(create(place.path("other"), cow=True))
 
 
 @condition("btrfs main", "tool findmnt")
 def balance_paused_and_hole(place: Place) -> str:
-    path = _balancing(place)
-    run("btrfs", "balance", "pause", str(place.mounted.path))
-    return punch(path, 64 * PAGE, 16 * PAGE)
+    return punch(_balancing(place, pause=True), 64 * PAGE, 16 * PAGE)

@@ -199,7 +199,7 @@ def _zram(place: Place, head: bytes, size: int = DEVICE_PAGES * PAGE) -> str:
 
 def _remove_zram(number: str) -> None:
     """Busy while the last close is still under way."""
-    for _ in range(50):
+    for _ in range(1000):
         with contextlib.suppress(OSError):
             Path("/sys/class/zram-control/hot_remove").write_text(number)
             return

@@ -37,7 +37,7 @@ def test_notes_agree_with_the_command(condition: Condition, mounts: Mounts) -> N
     with ExitStack() as undo:
         directory = mounted.path / f"{condition.name}-8"
         directory.mkdir()
-        path = condition.make(Place(mounted, directory, undo))
+        path = condition.make(Place(mounted, directory, undo, []))
         report = judge(snapshot(path))
         file = report.snapshot.file
         if getattr(file, "kind", None) != "regular":

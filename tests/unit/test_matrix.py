@@ -68,8 +68,19 @@ def test_what_scattered_blocks_decide_is_told_apart() -> None:
     why = ["refused area-no-page", "warning file-fragmented", "note other"]
     rows = [{**row(REFUSED, REFUSED), "why": why}]
     assert scattered({"rows": rows}) == {("ext4", "written")}
-    for fewer in (why[:1], why[1:], []):
-        assert scattered({"rows": [{**rows[0], "why": fewer}]}) == set()
+    assert scattered({"rows": [{**rows[0], "why": why[1:]}]}) == {("ext4", "written")}
+    for other in (why[:1], [], [*why, "refused file-holes"]):
+        assert scattered({"rows": [{**rows[0], "why": other}]}) == set()
+
+
+def test_whether_there_is_a_usable_page_may_be_chance() -> None:
+    case = ("ext4", "written")
+    for then, now in (("1020K", "EINVAL"), ("EINVAL", "4K"), ("EINVAL", "EINVAL")):
+        matrix = Matrix(("6.12",), {case: (then,)})
+        assert stale(matrix, "6.12.1", {case: now}, {case}) == []
+        assert bool(stale(matrix, "6.12.1", {case: now})) == (then != now)
+        for other in ("EPERM", "EINVAL, undecided", "**EINVAL, not 1020K**", UNTRIED):
+            assert len(stale(matrix, "6.12.1", {case: other}, {case})) == 1
 
 
 def test_the_document_has_every_case_and_no_other() -> None:

@@ -17,12 +17,13 @@ import pytest
 from swapctl.gather import snapshot
 from swapctl.rules import judge
 from tests.kernel.conditions import PAGE, PAGES, header
+from tests.kernel.loopfs import unmount
 from tests.kernel.oracle import Agreed
 
 VERSIONS = ("2.1", "3.0", "3.1.1")
 # A handle stays open for a second (closetimeo) after its file was closed; while there is one for
 # writing the client keeps a count of blocks of its own.
-CLOSED = 1.5
+CLOSED = 2.5
 SHARES = {"open": "writeable = yes", "readonly": "read only = yes"}
 
 Make = Callable[[Path], None]
@@ -82,7 +83,7 @@ class Client:
                 break
             time.sleep(0.5)
         assert not done.returncode, done.stderr
-        self.undo.callback(run, "umount", str(point))
+        self.undo.callback(unmount, point)
         return point
 
 

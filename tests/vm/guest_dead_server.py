@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from swapctl.gather.patience import LEAST_SECONDS
 from swapctl.linux import libc
 from tests.vm.guest_nfs import written
 from tests.vm.nfs_server import ADDRESS, NFSD, Client, run
@@ -26,16 +27,17 @@ SWAPCTL = str(Path(sys.executable).with_name("swapctl"))
 
 
 class Ended(NamedTuple):
-    """How a command ended, and after how many seconds."""
+    """How a command ended, and how many seconds it waited: an emulated processor, of which there is
+    one, takes as long as it takes for the rest."""
 
     code: int
-    seconds: float
+    waited: float
     text: str
 
 
 def swapctl(*words: str, directory: Path | None = None) -> Ended:
     """Run it until its output is closed, as a shell or a pipe would see it."""
-    started = time.monotonic()
+    started, before = time.monotonic(), os.times()
     done = subprocess.run(
         [SWAPCTL, *words],
         cwd=directory,
@@ -44,7 +46,10 @@ def swapctl(*words: str, directory: Path | None = None) -> Ended:
         check=False,
         timeout=120,
     )
-    return Ended(done.returncode, time.monotonic() - started, done.stdout + done.stderr)
+    seconds, after = time.monotonic() - started, os.times()
+    busy = after.children_user - before.children_user
+    busy += after.children_system - before.children_system
+    return Ended(done.returncode, seconds - busy, done.stdout + done.stderr)
 
 
 def start() -> None:
@@ -56,6 +61,17 @@ def start() -> None:
 
 def stop() -> None:
     run("rpc.nfsd", "0")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_delegations() -> Iterator[None]:
+    """A client with one answers from what it knows. Servers give none for the first minute or so
+    anyway."""
+    leases = Path("/proc/sys/fs/leases-enable")
+    before = leases.read_text()
+    leases.write_text("0")
+    yield
+    leases.write_text(before)
 
 
 def unreachable() -> None:
@@ -97,7 +113,7 @@ def dead() -> Iterator[Callable[[str], None]]:
 
 def silent(ended: Ended, code: int = 3) -> None:
     assert ended.code == code, ended
-    assert ended.seconds < PROMISE, ended
+    assert ended.waited < PROMISE, ended
     assert "no answer" in ended.text
     assert ADDRESS in ended.text
 
@@ -151,15 +167,15 @@ def test_an_area_on_a_dead_server(
         assert '"stale": false' in swapctl("status", "--json").text
         dead("stopped")
         ended = swapctl("status", "--json", str(path))
-        assert (ended.code, ended.seconds < PROMISE) == (0, True), ended
+        assert (ended.code, ended.waited < PROMISE) == (0, True), ended
         (area,) = json.loads(ended.text)["areas"]
         assert (area["name"], area["verdict"], area["stale"]) == (str(path), "undecided", None)
         ended = swapctl("status")
-        assert ended.seconds < PROMISE, ended
+        assert ended.waited < PROMISE, ended
         assert "undecided" in ended.text
         local = swapctl("check", str(other))
         assert (local.code, local.text) == (before.code, before.text)
-        assert local.seconds < PROMISE / 2, local
+        assert local.waited < LEAST_SECONDS, local  # as long a server is waited for at least
     finally:
         start()
         libc.swapoff(os.fsencode(path))

@@ -43,9 +43,14 @@ def wait_for(address: str, port: int) -> None:
 
 
 def swapctl(*arguments: str) -> tuple[int, dict[str, Any]]:
-    """The exit code and the JSON."""
+    """The exit code and the JSON. Asked again where the server, which may be short of a processor,
+    did not get to answer in time."""
     command = [sys.executable, "-m", "swapctl", *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if "no answer" not in done.stdout or time.monotonic() > deadline:
+            break
     print(*arguments, done.returncode, flush=True)
     found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
     return done.returncode, found

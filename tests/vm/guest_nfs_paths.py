@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.kernel.loopfs import unmount
 from tests.vm.guest_dead_server import swapctl
 from tests.vm.guest_nfs import written
 from tests.vm.nfs_server import ADDRESS, run
@@ -97,21 +98,26 @@ def mount(namespace: Path, tmp_path: Path) -> Iterator[Mount]:
             point.mkdir()
             options = "vers=4.2,nosharecache"
             inside("mount", "-t", "nfs", "-o", options, f"{server}:/open", str(point))
-            undo.callback(run, "umount", str(point))
+            undo.callback(unmount, point)
             return written(point / f"{tmp_path.name}-{point.name}")
 
         yield mounted
 
 
 def check(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The findings of `check` about the network, by rule: the evidence of each."""
-    done = subprocess.run(
-        [*INSIDE, SWAPCTL, "check", "--json", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    """The findings of `check` about the network, by rule: the evidence of each. Asked again where
+    the server, which has the same processor, did not get to answer in time."""
+    deadline = time.monotonic() + 120
+    while True:
+        done = subprocess.run(
+            [*INSIDE, SWAPCTL, "check", "--json", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if "no answer" not in done.stdout or time.monotonic() > deadline:
+            break
     assert done.returncode in (0, 1), done
     (target,) = json.loads(done.stdout)["targets"]
     asked = [u["rule"] for u in target["undecided"] if u["rule"].startswith(("nfs", "network"))]
@@ -203,7 +209,7 @@ def test_a_name_that_no_longer_resolves(exports: Path, tmp_path: Path) -> None:
         hosts.write_text(f"{before}\n{ADDRESS} nas.swapctl.test\n")
         words = ("-o", "vers=4.2,nosharecache", "nas.swapctl.test:/open", str(point))
         run("mount", "-t", "nfs", *words)
-        undo.callback(run, "umount", str(point))
+        undo.callback(unmount, point)
         path = written(point / "named")
         hosts.write_text(before)
         lookup = [sys.executable, "-c", "import socket; socket.gethostbyname('nas.swapctl.test')"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from swapctl.linux import cgroup
 from tests.kernel.loopfs import MIB, attach, image, mount, run, write_out
 from tests.kernel.support import area, document, prepared, swapctl
 
@@ -84,7 +85,7 @@ def test_a_group_that_may_not_swap(path: Path, undo: ExitStack) -> None:
     switched(GROUPS / "cgroup.subtree_control", "+memory", "-memory", undo)
     group = GROUPS / "no-swap"
     group.mkdir()
-    undo.callback(group.rmdir)
+    undo.callback(cgroup.remove, str(group))
     (group / "memory.swap.max").write_text("0")
     inside = ["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh"]
     done = swapctl("prove", path, "--size", "8M", before=inside, seconds=300)

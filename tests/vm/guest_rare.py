@@ -19,6 +19,7 @@ from swapctl.gather import snapshot
 from swapctl.rules import judge
 from tests.conftest import lacks
 from tests.kernel.conditions import PAGE, PAGES, header
+from tests.kernel.loopfs import unmount
 from tests.kernel.oracle import Agreed
 
 ZONE_MIB, CONVENTIONAL = 4, 3
@@ -36,7 +37,7 @@ def run(*words: str) -> str:
 def mount(source: str, point: Path, fstype: str, options: str, undo: ExitStack) -> Path:
     point.mkdir()
     run("mount", "-i", "-t", fstype, "-o", options, source, str(point))
-    undo.callback(run, "umount", str(point))
+    undo.callback(unmount, point)
     return point
 
 

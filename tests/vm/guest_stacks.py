@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.kernel.layered import look, signed, unsafe, volume_at
-from tests.kernel.loopfs import attach, image, run, write_out
+from tests.kernel.loopfs import attach, image, mount, run, write_out
+from tests.kernel.support import MINUTES, document, swapctl
 from tests.kernel.support import area as active_area
-from tests.kernel.support import document, swapctl
 from tests.vm.guest_storage import (
     KEY,
     SECTORS,
@@ -133,9 +133,7 @@ def on_f2fs(place: Path, undo: ExitStack) -> str:
     run("mkfs.f2fs", "-q", "-f", device)
     write_out(lower)
     point = place / "lower"
-    point.mkdir()
-    run("mount", "-t", "f2fs", "-o", "nodiscard", device, str(point))
-    undo.callback(run, "umount", str(point))
+    mount(device, point, "f2fs", "nodiscard,background_gc=off", undo)
     Path(f"/sys/fs/f2fs/{Path(device).name}/ipu_policy").write_text("16")
     file = image(point / "image", SIZE, undo)
     write_out(file)
@@ -171,7 +169,8 @@ CASES = (
 
 def proved(path: str, rules: tuple[str, ...]) -> tuple[int, dict[str, Any]]:
     allow = [word for rule in rules for word in ("--allow", rule)]
-    done = swapctl("prove", path, "--size", OUT, "--time", "0", "--json", *allow)
+    words = ("prove", path, "--size", OUT, "--time", "0", "--json", *allow)
+    done = swapctl(*words, seconds=MINUTES)
     print(done.stdout, done.stderr)
     proof: dict[str, Any] = document(done)["targets"][0]["proof"]
     return done.returncode, proof

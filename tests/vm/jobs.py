@@ -21,6 +21,8 @@ from tests.vm.kernels import SUITES, Kernel, fetch
 
 LIMIT = 40 * 60
 MEMORY = 1536
+# A machine with many processors need not have memory for as many guests.
+MOST = 4
 # Nothing is cached in a guest, and hypothesis takes it seconds to import.
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 NOTHING: dict[str, Any] = {"kernel": "", "rows": [], "left_out": {}}
@@ -131,7 +133,7 @@ class Guests:
     """
 
     def __init__(self, jobs: Sequence[Job], root: Path, at_first: int | None = None) -> None:
-        count = (os.cpu_count() or 1) if at_first is None else at_first
+        count = min(len(os.sched_getaffinity(0)), MOST) if at_first is None else at_first
         self._root = root
         self._free = Semaphore(count)
         self._have_all = False

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from tests.kernel.loopfs import unmount
+
 NFSD = Path("/proc/fs/nfsd")
 VERSIONS = ("3", "4.0", "4.1", "4.2")
 # Of a guest that is its own client.
@@ -69,5 +71,5 @@ class Client:
         point.mkdir()
         words = ",".join((f"vers={version}", "nolock", "nosharecache", *options))
         run("mount", "-t", "nfs", "-o", words, f"{ADDRESS}:{path}", str(point))
-        self.undo.callback(run, "umount", str(point))
+        self.undo.callback(unmount, point)
         return point

@@ -11,7 +11,6 @@ import select
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,9 +84,8 @@ class Typed:
     def answer(self) -> str:
         """The next line that the shell gives; its terminal is read meanwhile, or it would wait."""
         text, screen = b"", b""
-        end = time.monotonic() + PATIENCE
         while not text.endswith(b"\0"):
-            ready, _, _ = select.select([self._keys, self._answers], [], [], end - time.monotonic())
+            ready, _, _ = select.select([self._keys, self._answers], [], [], PATIENCE)
             assert ready, f"no answer; on the screen: {screen!r}"
             if self._keys in ready:
                 screen += os.read(self._keys, 65536)
@@ -173,6 +171,7 @@ class Fish:
         print(line, file=self._process.stdin, flush=True)
         found = set[str]()
         while (given := self._process.stdout.readline().rstrip("\n")) != END:
+            assert self._process.poll() is None, "fish has ended"
             found.add(given.partition("\t")[0])
         return plain(found)
 

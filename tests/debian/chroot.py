@@ -27,7 +27,11 @@ ENTER = Path(__file__).with_name("enter")
 
 def _make(suite: str, packages: Sequence[str], root: Path) -> None:
     excluded = [QUICK, *(f"path-exclude=/usr/share/{name}/*" for name in LEFT_OUT)]
-    settings = ["Acquire::Languages none", *run("apt-config", "dump", *SETTINGS).splitlines()]
+    settings = [
+        "Acquire::Languages none",
+        "Acquire::Retries 5",
+        *run("apt-config", "dump", *SETTINGS).splitlines(),
+    ]
     with tempfile.TemporaryDirectory(dir=root.parent) as name:
         made = Path(name) / "made"
         run(

@@ -321,7 +321,7 @@ def test_a_tree_of_somebody(home: Path, case: str) -> None:
         targets = [str(root), *(f"../{one}" for one in CANARIES)] if kind == "plant" else []
         with racing(root, kind, *words, *targets, uid=SOMEBODY) as racer:
             # What is refused takes a moment only.
-            while ends.total() < 600 or (ends["done"] < 50 and ends.total() < 6000):
+            while ends.total() < 600 or (ends["done"] < 50 and ends.total() < MANY):
                 ends[in_tree(root)] += 1
             assert racer.counts()[1] > LEAST
     assert len(ends) > 1, ends

@@ -295,7 +295,7 @@ def test_areas_that_come_and_go_are_told_at_once(ext4: Path) -> None:
 
 def test_count_samples_between_events(ext4: Path) -> None:
     path = make_area(ext4 / "swapfile")
-    with monitor("--json", "--interval", "0.5", "--count", "3") as process:
+    with monitor("--json", "--interval", "2", "--count", "3") as process:
         found = records(process.stdout)
         collected = [next(found)]
         with active(path):
@@ -326,21 +326,27 @@ def swapped_bytes() -> tuple[int, int]:
     return vmstat("pswpin") * PAGE, vmstat("pswpout") * PAGE
 
 
+def clock(record: dict[str, Any]) -> float:
+    """When it was taken."""
+    return datetime.fromisoformat(record["time"]).timestamp()
+
+
 def test_rates_agree_with_the_kernel(ext4: Path) -> None:
     size = 16 * MIB
     with active(make_area(ext4 / "swapfile", 2 * size), FIRST), random_memory(size) as memory:
         outer = swapped_bytes()
-        with monitor("--json", "--interval", "1", "--count", "3") as process:
+        with monitor("--json", "--interval", "1") as process:
             found = records(process.stdout)
             samples = [next(found)]
             inner = swapped_bytes()
             page_out(memory)
             assert len(memory[::PAGE]) == size // PAGE
-            done = swapped_bytes()
-            samples += [r for r in found if r["event"] == "sample"]
+            done, moment = swapped_bytes(), time.time()
+            while clock(samples[-1]) < moment:
+                samples.append(next(r for r in found if r["event"] == "sample"))
         end = swapped_bytes()
     assert done[1] - inner[1] >= size / 2, "the kernel did not swap out"
-    moments = [datetime.fromisoformat(r["time"]).timestamp() for r in samples]
+    moments = [clock(r) for r in samples]
     for n, key in enumerate(("in_bytes_per_second", "out_bytes_per_second")):
         told = sum(
             r[key] * (now - before)
@@ -405,7 +411,7 @@ def on_terminal(kind: str, *arguments: str) -> bytes:
 
 def test_a_terminal_gets_a_screen_drawn_in_place() -> None:
     printed = on_terminal("xterm")
-    assert printed.count(b"\033[H") == 2
+    assert printed.count(b"\033[H") >= 2  # once more for every area that comes or goes
     assert b"\033[2J" not in printed
 
 

@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from swapctl.gather.kubelet import in_configuration, in_flags, kubelet
 from swapctl.gather.managers import KNOWN, Known, managers
 from swapctl.gather.reading import small_file
 from swapctl.gather.snapshot_tools import tools
+from swapctl.linux.child import Child
 from swapctl.linux.files import under
 from swapctl.rules import judge
 from swapctl.setup_facts import FstabLine, Kubelet, Leftover, Setup
@@ -27,16 +29,16 @@ EXT4 = report("ext4-ready").snapshot
 RUBBISH = bytes(range(256)) * 64
 
 
-@contextmanager
-def as_somebody() -> Iterator[None]:
-    """Without root's way of reading everything."""
-    uid = os.geteuid()
-    if uid == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(uid)
+def as_somebody(work: Callable[[], Setup]) -> Setup:
+    """In a process without root's way of reading everything."""
+
+    def look(_: Callable[[], None]) -> Setup:
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        return work()
+
+    with closing(Child(look)) as child:
+        return child.answer(60)
 
 
 def put(root: Path, name: str, text: str | bytes = "") -> None:
@@ -329,8 +331,7 @@ def test_what_may_not_be_read_is_not_known() -> None:
         put(root, "var/lib/kubelet/config.yaml", CONFIG)
         for path in ("area", "etc/default/swapfile", "var/lib/kubelet/config.yaml"):
             (root / path).chmod(0)
-        with as_somebody():
-            found = seen(root)
+        found = as_somebody(partial(seen, root))
         assert (found.fstab, found.units) == ((), ())
         for fact in (found.leftovers, found.managers, found.kubelet):
             assert isinstance(fact, Unknown)

@@ -51,13 +51,23 @@ def _seen(change: Change, kind: Kind) -> int | Unknown:
     return max(counted, traced) if isinstance(counted, int) else counted
 
 
-def _by_counters(change: Change, control: Change, kind: Kind) -> int | Unknown:
+def _by_counters(change: Change, control: Change, kind: Kind, traced: int = 0) -> int | Unknown:
+    """But for those that events have shown."""
     proof, before = grown(change, kind), grown(control, kind)
     if isinstance(proof, Unknown):
-        return proof
+        return 0 if traced else proof
+    proof = max(0, proof - traced)
     if isinstance(before, Unknown):
         return before if proof else 0
     return _excess(proof, before)
+
+
+def _added(one: int | Unknown, other: int | Unknown) -> int | Unknown:
+    """What is known of one is not less for what is not known of the other."""
+    if isinstance(one, Unknown) or isinstance(other, Unknown):
+        known = [part for part in (one, other) if not isinstance(part, Unknown) and part]
+        return known[0] if known else (one if isinstance(one, Unknown) else other)
+    return one + other
 
 
 def _by_events(change: Change, control: Change, kind: Kind) -> int | Unknown:
@@ -69,18 +79,19 @@ def _by_events(change: Change, control: Change, kind: Kind) -> int | Unknown:
 
 
 def _caused(change: Change, control: Change, kind: Kind) -> int | Unknown:
-    """Counters tell how many, events also whose. A counter alone is believed where the kernel does
-    not show all events of the kind: what was begun before is counted when it ends."""
+    """Counters tell how many, events also whose. What is counted beyond the events is believed
+    where the kernel does not show all of the kind: what was begun before is counted when it
+    ends."""
     trace, before = change.trace, control.trace
     if isinstance(trace, Unknown) or isinstance(before, Unknown):
         return _by_counters(change, control, kind)
     if not trace.lost and not before.lost:
-        traced = (
-            (change.filesystem.fstype, kind) in trace.complete
-            or grown(change, kind) == 0
-            or _traced(change, kind, None)
+        whose = _by_events(change, control, kind)
+        if (change.filesystem.fstype, kind) in trace.complete:
+            return whose
+        return _added(
+            whose, _by_counters(change, control, kind, _total(_traced(change, kind, None)))
         )
-        return (_by_events if traced else _by_counters)(change, control, kind)
     if any(one.kind == kind for one in change.growth):
         return _by_counters(change, control, kind)
     # What was lost may have been ours, or what others do all the time.

@@ -45,7 +45,7 @@ _POINTS = (
         'type == "delayed_inode" && reserve == 1',
         partial=True,
     ),
-    # The cleaner of a filesystem removes block groups that are empty, in a transaction of its own.
+    # The cleaner removes block groups that are empty, in a transaction of its own; a balance too.
     _Point(("btrfs",), "btrfs/btrfs_remove_block_group", "transaction", partial=True),
     # Only data: the trees are written anew with every commit.
     _Point(("btrfs",), "btrfs/btrfs_reserve_extent", "allocation", "flags & 1"),

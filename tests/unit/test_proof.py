@@ -237,6 +237,17 @@ def test_what_began_before_is_only_counted() -> None:
     assert conclude(watched(change(0, 1)._replace(trace=whole.trace), change())).reasons
 
 
+def test_what_is_counted_beyond_the_events_is_believed() -> None:
+    """An event of somebody else's does not excuse what shows nowhere."""
+    cleaner = event("transaction", "housekeeping")
+    assert "2 transactions" in texts(conclude(watched(change(3, 0, cleaner), change())))
+    mine = change(4, 0, cleaner, event("transaction", "loop", 2))
+    assert "3 transactions" in texts(conclude(watched(mine, change())))
+    assert "background" in texts(conclude(watched(change(3, 0, cleaner), change(2))))
+    unknown = change(UNKNOWN, 0, cleaner)
+    assert conclude(watched(unknown, change())).tallies[0].transactions.caused == 0
+
+
 def uncounted(*events: Event, lost: int = 0) -> Change:
     """On a filesystem that has no counters."""
     return change(0, 0, *events, lost=lost)._replace(growth=())

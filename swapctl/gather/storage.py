@@ -22,6 +22,7 @@ from swapctl.linux import block, extent_map, fiemap, inode, libc, mounts
 TMPFS_MAGIC = 0x01021994
 _XFS_LOOKS = 3
 _XFS_PAUSE = 0.1
+_XFS_PATIENCE = 5.0
 
 
 def filesystem(fd: int, reader: int | Unknown) -> FilesystemState:
@@ -56,18 +57,20 @@ def extents(reader: int, file: File, fstype: str | None, page_size: int) -> Exte
 
     xfs frees the blocks of a removed clone in the background, which swapon(2) waits for; so a map
     with shared extents is looked at again after the work was pushed (statfs(2) does that), and on
-    for as long as there are fewer of them.
+    for as long as there are fewer of them, within limits: others may clone it anew meanwhile.
     """
 
     def look() -> ExtentMap:
         return extent_map.summarise(fiemap.rows(reader, file.size), file.size, page_size)
 
-    found, unchanged = look(), 0
-    while fstype == "xfs" and found.shared.pieces and unchanged < _XFS_LOOKS:
+    found, unchanged, until = look(), 0, time.monotonic() + _XFS_PATIENCE
+    least = found.shared.bytes
+    while fstype == "xfs" and least and unchanged < _XFS_LOOKS and time.monotonic() < until:
         os.fstatvfs(reader)
         time.sleep(_XFS_PAUSE)
-        before, found = found, look()
-        unchanged = 0 if found.shared.bytes < before.shared.bytes else unchanged + 1
+        found = look()
+        unchanged = 0 if found.shared.bytes < least else unchanged + 1
+        least = min(least, found.shared.bytes)
     return found
 
 

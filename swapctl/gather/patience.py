@@ -139,7 +139,10 @@ class Patience:
             except TimeoutError:
                 self._silent.add(mount.path)
             except Died as error:
-                return Unknown("file", str(error.strerror))
+                # Killed, for want of memory say. Else it is a mistake of ours.
+                if not error.by:
+                    raise
+                return Unknown("file", f"{error.strerror} of signal {error.by}")
         return Unknown(
             "file", f"no answer from {mount.source} ({mount.fstype}, mounted at {mount.path})"
         )

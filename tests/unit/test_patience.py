@@ -172,7 +172,7 @@ def test_what_is_looked_at_by_a_child_that_dies(
 
     paths = [f"{tree}/{name}" for name in ("nas/file", "nas/deep", "other")]
     died, *rest = patience.Patience(60).each(work, paths)
-    assert died == Unknown("file", "the process that looked at it died")
+    assert died == Unknown("file", "the process that looked at it died of signal 9")
     assert rest == paths[1:]
 
 

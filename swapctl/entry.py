@@ -83,6 +83,8 @@ def main() -> None:
     if code == ExitCode.INTERRUPTED:
         import signal
 
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to be undone
+        # Nothing is left to be undone. What the caller ignores stays ignored.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.freeze()  # or the interpreter searches once more before it ends
     sys.exit(code)

@@ -46,8 +46,9 @@ def tun_owners(name: str, root: str = "/") -> tuple[str, ...]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         except PermissionError as error:
-            # So does one answer that ends at this moment.
-            denied = error if os.path.exists(process) else denied
+            # One that is just ending answers so too.
+            if os.path.exists(process):
+                denied = error
     if denied and not found:
         raise denied
     return tuple(found)

@@ -117,7 +117,7 @@ def holding(addresses: tuple[str, ...]) -> tuple[str, ...]:
         except FileNotFoundError:
             continue  # its last process ended
         except PermissionError:
-            # So does a process answer that ends at this moment.
+            # A process that is just ending answers so too.
             if os.path.lexists(path):
                 raise
     return tuple(found)

@@ -124,7 +124,7 @@ def read(wanted: frozenset[Identity], root: str = "/") -> Found:
             mine = _openings(process, wanted)
             called = read_text(f"{process}/comm").rstrip("\n") if mine else ""
         except PermissionError:
-            # So does one answer that ends at this moment.
+            # One that is just ending answers so too.
             hidden += os.path.exists(process)
             continue
         except (FileNotFoundError, ProcessLookupError):  # it has ended

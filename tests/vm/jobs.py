@@ -128,8 +128,9 @@ def read_record(folder: Path) -> dict[str, Any]:
 class Guests:
     """The guests of some jobs, begun now and in their order, in folders below `root`.
 
-    As many run at a time as there are processors: the other tests mostly wait. Once `have_all` says
-    that these are through, it is one more, because guests wait for a sixth of their time.
+    As many run at a time as there are processors, or MOST: the other tests mostly wait. Once
+    `have_all` says that these are through, it is one more, because guests wait for a sixth of their
+    time.
     """
 
     def __init__(self, jobs: Sequence[Job], root: Path, at_first: int | None = None) -> None:

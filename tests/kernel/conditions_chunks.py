@@ -131,7 +131,9 @@ def _balancing(place: Place, pause: bool) -> str:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         place.undo.callback(job.wait)
         place.undo.callback(_cancel, where)
+        deadline = time.monotonic() + 60
         while state() != "balance" and job.poll() is None:
+            assert time.monotonic() < deadline
             time.sleep(0.001)
         if pause:
             with contextlib.suppress(OSError):

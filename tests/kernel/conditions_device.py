@@ -1,15 +1,14 @@
 """Block devices: loop devices in every state, a partition, zram."""
 
-import contextlib
 import os
 import stat
-import time
 from functools import partial
 from pathlib import Path
 
 from tests.kernel.conditions import PAGE, Place, add, condition, header, put
 from tests.kernel.conditions_header import MAX_BAD
 from tests.kernel.loopfs import MIB, attach, image, mount, run
+from tests.kernel.support import remove_zram
 
 DEVICE_PAGES = 1024
 
@@ -190,21 +189,11 @@ def partition_whose_disk_is_held(place: Place) -> str:
 
 def _zram(place: Place, head: bytes, size: int = DEVICE_PAGES * PAGE) -> str:
     number = Path("/sys/class/zram-control/hot_add").read_text().strip()
-    place.undo.callback(_remove_zram, number)
+    place.undo.callback(remove_zram, number)
     if size:
         Path(f"/sys/block/zram{number}/disksize").write_text(str(size))
         put(f"/dev/zram{number}", 0, head)
     return f"/dev/zram{number}"
-
-
-def _remove_zram(number: str) -> None:
-    """Busy while the last close is still under way."""
-    for _ in range(1000):
-        with contextlib.suppress(OSError):
-            Path("/sys/class/zram-control/hot_remove").write_text(number)
-            return
-        time.sleep(0.02)
-    Path("/sys/class/zram-control/hot_remove").write_text(number)
 
 
 add("zram", partial(_zram, head=header(DEVICE_PAGES)), "device", needs=("zram",))

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from swapctl.linux import mounts
+
 MIB = 1 << 20
 # What serves a filesystem in user space.
 SERVERS = {"fuse": "fuse2fs", "fuseblk": "ntfs-3g"}
@@ -196,14 +198,16 @@ def mount(source: str, path: Path, fstype: str, options: str, undo: ExitStack) -
 
 def unmount(path: Path) -> None:
     """A server in user space may have gone, and its mount with it. Or what waited for it has not
-    ended yet."""
+    ended yet. Nothing else is asked of the mount, whose server may be away for good."""
+    words = ("timeout", "60", "umount", str(path))
+    point = os.path.join(os.path.realpath(path.parent), path.name)
     for _ in range(300):
         with contextlib.suppress(OSError):
-            run("umount", str(path))
-        if not path.is_mount():
+            run(*words)
+        if not any(mount.path == point for mount in mounts.read()):
             return
         time.sleep(0.1)
-    run("umount", str(path))
+    run(*words)
 
 
 def _served(path: Path) -> None:
@@ -217,14 +221,15 @@ def _served(path: Path) -> None:
 
 def _forget(*devices: str) -> None:
     """btrfs remembers devices that it has seen; an older kernel (6.1) not those of one alone. A
-    mount namespace that is taken down, or was made meanwhile, may have them a little longer."""
-    for attempt in range(300):
+    mount namespace that is taken down, or was made meanwhile, may have them a little longer, or
+    much longer; then they stay."""
+    for _ in range(300):
         try:
             run("btrfs", "device", "scan", "--forget", *devices)
         except OSError as error:
             if "No such file" in str(error):
                 return
-            if attempt == 299 or "cannot unregister device" not in str(error):
+            if "cannot unregister device" not in str(error):
                 raise
             time.sleep(0.1)
         else:

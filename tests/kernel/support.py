@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from tests.kernel.loopfs import FILESYSTEMS, MIB, Filesystem, Mounted, make, run
 
 COMMAND = (sys.executable, "-m", "swapctl")
 LINGERING = 300
+# For strace: a delay, in which it is stopped itself.
+HOLD = "{}:delay_enter=5000000"
 MINUTES = 600.0  # pages move slowly in an emulated machine
 PATIENCE = 300
 # What metadata may grow by for good: xfs keeps inode chunks, btrfs rewrites its trees.
@@ -233,20 +235,32 @@ def held(log: Path, call: str, *arguments: str | Path) -> Iterator[subprocess.Po
             goes_on(process)
 
 
-# For strace: a delay, in which it is stopped itself.
-HOLD = "{}:delay_enter=5000000"
-
-
 def hold(process: "subprocess.Popen[str]", log: Path, call: str) -> None:
     """Stop strace when what it traces is about to make the call, which then is not made."""
-    wait_until(lambda: log.exists() and f"{call}(" in log.read_text())
+    state = Path(f"/proc/{process.pid}/stat")
+    wait_until(
+        lambda: process.poll() is not None or (log.exists() and f"{call}(" in log.read_text())
+    )
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
     assert "\n" not in log.read_text().rpartition(f"{call}(")[2]
 
 
 def goes_on(process: "subprocess.Popen[str]") -> None:
     """What is held is held no more."""
     process.send_signal(signal.SIGCONT)
+
+
+def remove_zram(number: str) -> None:
+    """Busy while the last close is still under way."""
+    control = Path("/sys/class/zram-control/hot_remove")
+    for _ in range(1000):
+        with suppress(OSError):
+            control.write_text(number)
+            return
+        time.sleep(0.02)
+    control.write_text(number)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

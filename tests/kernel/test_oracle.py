@@ -96,7 +96,7 @@ def fresh(directory: Path) -> Path:
 
 def examine(filesystem: Filesystem, condition: Condition, mounts: Mounts, rows: list[Row]) -> None:
     mounted = mounts.get(filesystem)
-    for name in (condition.name, *(f"{condition.name}-{number}" for number in range(AGAIN))):
+    for name in (condition.name, *(f"{condition.name}-again-{n}" for n in range(AGAIN))):
         with ExitStack() as undo:
             directory = mounted.path
             if not filesystem.has("image"):

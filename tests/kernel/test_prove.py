@@ -324,13 +324,16 @@ def test_the_interval_without_swapping_can_be_interrupted(place: Path) -> None:
     path = prepared(place / "swap", "64M")
     command = [*COMMAND, "prove", str(path), "--size", "4M", "--time", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        # One child finds out how the pages go; the next moves them. Then there is none.
-        seen: set[int] = set()
+        # One child finds out how the pages go; the next moves them, for 4 seconds. Then there is
+        # none.
+        seen: dict[int, float] = {}
 
         def idle() -> bool:
-            now = children(process.pid)
-            seen.update(now)
-            return process.poll() is not None or (len(seen) > 1 and not now)
+            now, moment = children(process.pid), time.monotonic()
+            for child in now:
+                seen.setdefault(child, moment)
+            moved = len(seen) > 1 or any(moment - first > 3 for first in seen.values())
+            return process.poll() is not None or (moved and not now)
 
         wait_until(idle)
         time.sleep(1)

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.needs("CAP_SYS_ADMIN")]
 PROMISE = 10.0  # seconds, from the start of the program to its end
 MANY = 10_001
 REPOSITORY = str(Path(__file__).parents[2])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONSAFEPATH": "1"}
 
 
 class Served:
@@ -59,9 +60,6 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield Served(point, process)
 
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONSAFEPATH": "1"}
-
-
 def timed(*words: str | Path) -> Done:
     """Run swapctl until its output is closed; it keeps the promise. What makes the whole machine
     stand still does not do so twice."""
@@ -78,6 +76,7 @@ def timed(*words: str | Path) -> Done:
         took = time.monotonic() - started
         if took < PROMISE:
             return done
+        print(f"{took:.1f} s for", *words)
     pytest.fail(f"{took:.1f} s: {done}")
 
 
@@ -154,8 +153,10 @@ def test_a_process_that_is_stopped_at_a_request(served: Served) -> None:
     served.stop()
     # What reads the directory now waits in the kernel, and the next has to queue behind it.
     with subprocess.Popen(["ls", str(served.point)], stdout=subprocess.DEVNULL) as waiting:
-        assert timed("check", served.point / "file").returncode == 3
-        served.resume()
+        try:
+            assert timed("check", served.point / "file").returncode == 3
+        finally:
+            served.resume()
         assert waiting.wait(20) == 0
 
 

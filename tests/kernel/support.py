@@ -235,15 +235,23 @@ def held(log: Path, call: str, *arguments: str | Path) -> Iterator[subprocess.Po
             goes_on(process)
 
 
+def process_state(pid: int) -> str:
+    """The letter of proc_pid_stat(5), X where it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+    return status.rpartition(")")[2].split()[0]
+
+
 def hold(process: "subprocess.Popen[str]", log: Path, call: str) -> None:
     """Stop strace when what it traces is about to make the call, which then is not made."""
-    state = Path(f"/proc/{process.pid}/stat")
     wait_until(
         lambda: process.poll() is not None or (log.exists() and f"{call}(" in log.read_text())
     )
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+    wait_until(lambda: process_state(process.pid) == "T")
     assert "\n" not in log.read_text().rpartition(f"{call}(")[2]
 
 

@@ -24,6 +24,7 @@ from tests.kernel.support import (
     cleared,
     document,
     prepared,
+    process_state,
     rows,
     swapctl,
     volume,
@@ -127,17 +128,8 @@ def _swapped(pid: int) -> int:
         return 0
 
 
-def _state(pid: int) -> str:
-    """The letter of its state (proc_pid_stat(5)), X where it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return "X"
-    return status.rpartition(")")[2].split()[0]
-
-
 def gone(pid: int) -> bool:
-    return _state(pid) in "ZX"
+    return process_state(pid) in "ZX"
 
 
 @contextmanager
@@ -145,7 +137,7 @@ def stopped(pid: int) -> Iterator[None]:
     """It does nothing in the meantime, if it is there."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: _state(pid) in "TZX")
+    wait_until(lambda: process_state(pid) in "TZX")
     try:
         yield
     finally:

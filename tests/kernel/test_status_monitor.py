@@ -294,6 +294,25 @@ def test_areas_that_come_and_go_are_told_at_once(ext4: Path) -> None:
         assert time.monotonic() - started < PATIENCE
 
 
+def test_a_change_that_was_undone_does_not_end_the_listening(ext4: Path) -> None:
+    """While it was stopped an area came and went: it wakes, and there is nothing new."""
+    path = make_area(ext4 / "swapfile")
+    with monitor("--json", "--interval", "30", "--count", "2") as process:
+        found = records(process.stdout)
+        assert next(found)["event"] == "sample"
+        process.send_signal(signal.SIGSTOP)
+        with active(path):
+            pass
+        process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        started = time.monotonic()
+        with active(path):
+            added = (r for r in found if r["event"] == "area-added")
+            assert any(r["area"]["name"] == str(path) for r in added)
+        # The next sample would have told it too.
+        assert time.monotonic() - started < 15
+
+
 def test_count_samples_between_events(ext4: Path) -> None:
     path = make_area(ext4 / "swapfile")
     with monitor("--json", "--interval", "2", "--count", "3") as process:
